@@ -1,0 +1,223 @@
+//! A module and a region, ready to be bounded.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use burn::module::ParamId;
+use burn::tensor::{Bool, Tensor};
+
+use super::backward::{Stop, lower_bound};
+use super::intervals::Intervals;
+use super::{BoundConfig, Method, crown};
+use crate::error::{BoundError, TraceError};
+use crate::graph::{Graph, Source};
+use crate::ops::Region;
+use crate::perturbation::Input;
+use crate::spec::Specification;
+use crate::tensor::AnyTensor;
+use crate::trace::Parameter;
+
+/// Bounds of a specification over a region, both `[B, S]`.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// Nowhere above the specification's values.
+    pub lower: Tensor<2>,
+    /// Nowhere below them.
+    pub upper: Tensor<2>,
+}
+
+impl Bounds {
+    /// For margins: which images are certified, `[B]`. A bound that is infinite or not a number
+    /// certifies nothing.
+    pub fn certified(&self) -> Tensor<1, Bool> {
+        certified(self.lower.clone())
+    }
+}
+
+/// Which images are certified by lower bounds of their margins `[B, S]`: those whose bounds are
+/// all positive and finite.
+pub fn certified(lower: Tensor<2>) -> Tensor<1, Bool> {
+    let batch = lower.dims()[0];
+    let positive = lower.clone().greater_elem(0.0);
+    let finite = lower.lower_elem(f32::INFINITY);
+    positive.bool_and(finite).all_dim(1).reshape([batch as i32])
+}
+
+/// A module's forward pass with its parameters and input region bound, made by
+/// [`GraphCache`](crate::GraphCache) or [`Verifier`](crate::Verifier).
+///
+/// Intervals are computed once, whatever is asked. All bounds are differentiable with respect to
+/// the parameters when the module is on an autodiff device.
+#[derive(Debug)]
+pub struct Analysis {
+    /// The leaves alone: what full CROWN starts from.
+    leaves: Intervals,
+    /// Intervals of the nodes that were asked for.
+    intervals: RefCell<Intervals>,
+}
+
+impl Analysis {
+    pub(crate) fn new(
+        graph: Arc<Graph>,
+        parameters: HashMap<ParamId, Parameter>,
+        inputs: Vec<Input>,
+    ) -> Result<Self, BoundError> {
+        let first = inputs[0].value();
+        for input in &inputs {
+            check_compatible(first, input.value())?;
+        }
+        let leaf = |source: &Source| {
+            Ok(Some(match source {
+                Source::Input(index) => inputs[*index].region()?,
+                Source::Parameter(id) => {
+                    let parameter = parameters.get(id).ok_or(TraceError::ForeignModule)?;
+                    check_compatible(first, &parameter.value)?;
+                    Region::Fixed(parameter.value.clone())
+                }
+                Source::Constant(data) => {
+                    Region::Fixed(AnyTensor::from_data_like(data.clone(), first))
+                }
+                Source::Operator { .. } => return Ok(None),
+            }))
+        };
+        let regions = graph
+            .nodes
+            .iter()
+            .map(|node| leaf(&node.source))
+            .collect::<Result<Vec<_>, BoundError>>()?;
+        let leaves = Intervals::new(graph, first.clone(), regions);
+        Ok(Self { intervals: RefCell::new(leaves.clone()), leaves })
+    }
+
+    /// Lower and upper bounds of a specification.
+    ///
+    /// # Errors
+    ///
+    /// If the specification does not fit the output.
+    pub fn bounds(
+        &self,
+        specification: &Specification,
+        config: &BoundConfig,
+    ) -> Result<Bounds, BoundError> {
+        let target = self.target();
+        if config.method == Method::Interval && matches!(specification, Specification::Outputs) {
+            let mut intervals = self.intervals.borrow_mut();
+            let output = intervals.ensure(target).interval().map(AnyTensor::flatten_features);
+            return Ok(Bounds {
+                lower: guarded(output.lower, &intervals, target),
+                upper: guarded(output.upper, &intervals, target),
+            });
+        }
+        let rows = self.rows(specification)?;
+        let known = self.known_for(config);
+        let bound = |rows| self.lower_rows(&known, rows, config);
+        Ok(Bounds {
+            lower: guarded(bound(rows.clone()), &known, target),
+            upper: guarded(bound(rows.neg()).neg(), &known, target),
+        })
+    }
+
+    /// Lower bounds `[B, S]` alone, at half the cost: all that margins need.
+    ///
+    /// # Errors
+    ///
+    /// If the specification does not fit the output.
+    pub fn lower(
+        &self,
+        specification: &Specification,
+        config: &BoundConfig,
+    ) -> Result<Tensor<2>, BoundError> {
+        let rows = self.rows(specification)?;
+        let known = self.known_for(config);
+        Ok(guarded(self.lower_rows(&known, rows, config), &known, self.target()))
+    }
+
+    /// The share of the inputs of nonlinear operators on which intervals leave the relaxation
+    /// inexact, `[1]`: for rectifiers, of the neurons whose sign is open. Without gradient.
+    pub fn unstable_share(&self) -> Tensor<1> {
+        let mut intervals = self.intervals.borrow_mut();
+        let graph = intervals.graph.clone();
+        let mut total = 0;
+        let mut open = AnyTensor::zeros(&[1], intervals.like());
+        for index in graph.pre_activations(graph.output) {
+            let interval = intervals.ensure(index).interval().map(AnyTensor::detach);
+            total += graph.batch * graph.features(index);
+            if let Some(mask) = crown::open_mask(&graph, index, &interval) {
+                let zeros = AnyTensor::zeros(&graph.nodes[index].shape, intervals.like());
+                let count = zeros.mask_fill(mask, 1.0).sum_features().sum_dims(&[0]);
+                open = open.add(count);
+            }
+        }
+        open.div_scalar(total.max(1) as f64).into_tensor()
+    }
+
+    fn target(&self) -> usize {
+        self.leaves.graph.output
+    }
+
+    fn rows(&self, specification: &Specification) -> Result<AnyTensor, BoundError> {
+        let shape = &self.leaves.graph.nodes[self.target()].shape;
+        specification.rows(shape, self.leaves.like())
+    }
+
+    /// What the last backward pass of the method stands on.
+    fn known_for(&self, config: &BoundConfig) -> Intervals {
+        let target = self.target();
+        let graph = &self.leaves.graph;
+        if config.method == Method::Crown {
+            let mut known = self.leaves.clone();
+            crown::tighten(&mut known, target, config);
+            return known;
+        }
+        let mut intervals = self.intervals.borrow_mut();
+        intervals.ensure_fixed_operands(target);
+        let nodes = match config.method {
+            Method::Interval => graph.affine_frontier(target),
+            Method::CrownIbp | Method::Crown => graph.pre_activations(target),
+        };
+        for index in nodes {
+            intervals.ensure(index);
+        }
+        intervals.clone()
+    }
+
+    fn lower_rows(&self, known: &Intervals, rows: AnyTensor, config: &BoundConfig) -> AnyTensor {
+        let stop = match config.method {
+            Method::Interval => Stop::Nonlinear,
+            Method::CrownIbp | Method::Crown => Stop::Inputs,
+        };
+        let target = self.target();
+        let shape = rows.shape();
+        let chunk = crown::rows_at_once(&known.graph, target, config);
+        let parts = (0..shape[1])
+            .step_by(chunk)
+            .map(|start| {
+                let end = (start + chunk).min(shape[1]);
+                let part = rows.clone().slice(&[(0, shape[0]), (start, end), (0, shape[2])]);
+                lower_bound(known, target, part, config.slope, stop)
+            })
+            .collect();
+        AnyTensor::cat(parts, 1)
+    }
+}
+
+/// A bound `[B, S]` that is NaN where one that it stands on is not finite.
+fn guarded(bound: AnyTensor, known: &Intervals, target: usize) -> Tensor<2> {
+    let guard = known.guard(target);
+    guard.map_or(bound.clone(), |guard| bound.add(guard)).into_tensor()
+}
+
+fn check_compatible(input: &AnyTensor, other: &AnyTensor) -> Result<(), BoundError> {
+    if input.dtype() != other.dtype() {
+        return Err(BoundError::DataType { input: input.dtype(), parameter: other.dtype() });
+    }
+    let (input, parameter) = (input.device().inner(), other.device().inner());
+    if input != parameter {
+        return Err(BoundError::Device {
+            input: format!("{input:?}"),
+            parameter: format!("{parameter:?}"),
+        });
+    }
+    Ok(())
+}

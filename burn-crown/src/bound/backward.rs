@@ -1,0 +1,105 @@
+//! Linear bounds, backward through the graph.
+
+use super::LowerSlope;
+use super::intervals::Intervals;
+use crate::graph::Source;
+use crate::ops::{Contribution, Interval, Region, Step, power_norm};
+use crate::tensor::AnyTensor;
+
+/// Where a backward pass ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Stop {
+    /// At the perturbed inputs: CROWN.
+    Inputs,
+    /// At the first nodes that are no affine function of others: the specification is merged into
+    /// the trailing affine layers, and intervals do the rest.
+    Nonlinear,
+}
+
+/// A lower bound `[B, S]` of the linear forms `rows` `[B, S, N]` on node `target`, whose value has
+/// `N` elements an image.
+///
+/// `known` holds what the pass reads: fixed operands, the bounds of pre-activations (for
+/// [`Stop::Inputs`]), and the regions where it ends.
+pub(super) fn lower_bound(
+    known: &Intervals,
+    target: usize,
+    rows: AnyTensor,
+    slope: LowerSlope,
+    stop: Stop,
+) -> AnyTensor {
+    let graph = &known.graph;
+    let (batch, count) = (graph.batch, rows.shape()[1]);
+    let mut forms: Vec<Option<AnyTensor>> = vec![None; target + 1];
+    let mut shape = graph.nodes[target].shape.clone();
+    shape[0] = batch * count;
+    forms[target] = Some(rows.reshape(&shape));
+    let mut bound: Option<AnyTensor> = None;
+    for index in (0..=target).rev() {
+        let Some(form) = forms[index].take() else { continue };
+        let ends = stop == Stop::Nonlinear && graph.nonlinear(index).is_some();
+        let part = match &graph.nodes[index].source {
+            Source::Operator { operator, inputs } if !ends => {
+                let nodes: Vec<_> = inputs.iter().map(|&input| &graph.nodes[input]).collect();
+                let shapes: Vec<&[usize]> = nodes.iter().map(|node| node.shape.as_slice()).collect();
+                let perturbed: Vec<bool> = nodes.iter().map(|node| node.perturbed).collect();
+                let regions: Vec<_> = inputs.iter().map(|&input| known.known(input)).collect();
+                let step = Step {
+                    regions: &regions,
+                    perturbed: &perturbed,
+                    shapes: &shapes,
+                    batch,
+                    rows: count,
+                    slope,
+                };
+                let Contribution { forms: parts, bias } = operator.backward(form, &step);
+                for (&input, part) in inputs.iter().zip(parts) {
+                    add_to(&mut forms[input], part);
+                }
+                bias
+            }
+            _ => Some(concretize(form, known.get(index), batch, count)),
+        };
+        add_to(&mut bound, part);
+    }
+    bound.expect("a backward pass ends at a region")
+}
+
+fn add_to(sum: &mut Option<AnyTensor>, part: Option<AnyTensor>) {
+    let Some(part) = part else { return };
+    *sum = Some(match sum.take() {
+        Some(sum) => sum.add(part),
+        None => part,
+    });
+}
+
+/// The smallest value `[B, S]` of a form over a region.
+fn concretize(form: AnyTensor, region: &Region, batch: usize, rows: usize) -> AnyTensor {
+    let features: usize = form.shape()[1..].iter().product();
+    let form = form.reshape(&[batch, rows, features]);
+    let column = |x: AnyTensor| x.reshape(&[batch, features, 1]);
+    let dot = |form: AnyTensor, x: AnyTensor| form.matmul(column(x)).reshape(&[batch, rows]);
+    let over_box = |interval: &Interval| {
+        dot(form.clone(), interval.center()).sub(dot(form.clone().abs(), interval.radius()))
+    };
+    match region {
+        Region::Fixed(value) => dot(form, value.clone()),
+        Region::Box(interval) => over_box(interval),
+        Region::Ball(ball) => {
+            let deviation = if ball.dual.is_finite() {
+                let radius = column(ball.radius.clone());
+                power_norm(form.clone(), radius, ball.dual, AnyTensor::matmul)
+            } else {
+                let radius = ball.radius.clone().reshape(&[batch, 1, features]);
+                form.clone().abs().mul(radius).max_dim(2)
+            };
+            let over_ball =
+                dot(form.clone(), ball.center.clone()).sub(deviation.reshape(&[batch, rows]));
+            // The region lies in the ball and in its box: the better bound holds.
+            match &ball.range {
+                Some(_) => over_ball.max(over_box(&ball.hull())),
+                None => over_ball,
+            }
+        }
+    }
+}

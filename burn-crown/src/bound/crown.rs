@@ -1,0 +1,168 @@
+//! CROWN: backward passes for every pre-activation.
+
+use burn::tensor::{Int, Tensor, TensorData};
+
+use super::BoundConfig;
+use super::backward::{Stop, lower_bound};
+use super::intervals::Intervals;
+use crate::graph::Graph;
+use crate::ops::Interval;
+use crate::tensor::{AnyMask, AnyTensor};
+
+/// Bounds every pre-activation below `target` by a backward pass, in topological order, each
+/// standing on the ones before it.
+pub(super) fn tighten(known: &mut Intervals, target: usize, config: &BoundConfig) {
+    known.ensure_fixed_operands(target);
+    for index in known.graph.pre_activations(target) {
+        if known.graph.inputs(index).is_empty() {
+            continue;
+        }
+        let bounds = if config.all_neurons {
+            all_neurons(known, index, config)
+        } else {
+            open_neurons(known, index, config)
+        };
+        known.set(index, bounds);
+    }
+}
+
+/// How many specification rows fit under the memory limit at once.
+pub(super) fn rows_at_once(graph: &Graph, target: usize, config: &BoundConfig) -> usize {
+    let reached = graph.ancestors(target);
+    let widest = (0..=target)
+        .filter(|&index| reached[index] && graph.nodes[index].perturbed)
+        .map(|index| graph.features(index))
+        .max()
+        .unwrap_or(1);
+    let row = graph.batch * widest * size_of::<f32>() * COPIES;
+    (config.memory_limit_or_default() / row.max(1)).max(1)
+}
+
+/// How many arrays of the size of the coefficients a backward step has alive at its worst: the
+/// coefficients, their positive and negative parts, products, and the scratch memory of a
+/// convolution.
+const COPIES: usize = 12;
+
+/// The elements of a node that a nonlinear operator reads on which its relaxation is not exact.
+pub(super) fn open_mask(graph: &Graph, index: usize, interval: &Interval) -> Option<AnyMask> {
+    (index..graph.nodes.len())
+        .filter(|&consumer| graph.inputs(consumer).contains(&index))
+        .filter_map(|consumer| graph.nonlinear(consumer))
+        .map(|operator| operator.open(interval))
+        .reduce(AnyMask::or)
+}
+
+fn all_neurons(known: &Intervals, index: usize, config: &BoundConfig) -> Interval {
+    let graph = &known.graph;
+    let (batch, features) = (graph.batch, graph.features(index));
+    let like = known.like();
+    let chunk = rows_at_once(graph, index, config).div_ceil(2);
+    let (mut lower, mut upper) = (Vec::new(), Vec::new());
+    for start in (0..features).step_by(chunk) {
+        let end = (start + chunk).min(features);
+        let picked = Tensor::<1, Int>::arange(start as i64..end as i64, &like.device().inner())
+            .reshape([1, (end - start) as i32])
+            .repeat_dim(0, batch);
+        let bounds = bound_elements(known, index, picked, config);
+        lower.push(bounds.lower);
+        upper.push(bounds.upper);
+    }
+    let shape = &graph.nodes[index].shape;
+    Interval {
+        lower: AnyTensor::cat(lower, 1).reshape(shape),
+        upper: AnyTensor::cat(upper, 1).reshape(shape),
+    }
+}
+
+/// Backward passes for the elements that intervals leave open; the others keep their interval.
+fn open_neurons(known: &mut Intervals, index: usize, config: &BoundConfig) -> Interval {
+    let interval = known.ensure(index).interval();
+    let graph = known.graph.clone();
+    let Some(mask) = open_mask(&graph, index, &interval) else { return interval };
+    let (batch, features) = (graph.batch, graph.features(index));
+    let open = Open::read(&mask, batch, features);
+    if open.width == 0 {
+        return interval;
+    }
+    let device = known.like().device().inner();
+    let flat = interval.clone().map(AnyTensor::flatten_features);
+    let mask = mask.reshape(&[batch, features]);
+    let mut tightened = flat.clone().map(|bound| bound.mask_fill(mask.clone(), 0.0));
+    let chunk = rows_at_once(&graph, index, config).div_ceil(2);
+    for start in (0..open.width).step_by(chunk) {
+        let end = (start + chunk).min(open.width);
+        let (picked, valid) = open.columns(start, end, features);
+        let picked = Tensor::<2, Int>::from_data(picked, &device);
+        let valid = AnyTensor::from_data_like(valid, &flat.lower);
+        let bounds = bound_elements(known, index, picked.clone(), config);
+        // Where an image has fewer open elements than another, nothing is added to its first.
+        let place = picked.mul(valid.clone().into_tensor::<2>().int());
+        let add = |sum: AnyTensor, bound: AnyTensor| {
+            sum.scatter_add(place.clone(), bound.mul(valid.clone()))
+        };
+        tightened = Interval {
+            lower: add(tightened.lower, bounds.lower),
+            upper: add(tightened.upper, bounds.upper),
+        };
+    }
+    let shape = &graph.nodes[index].shape;
+    tightened.intersect(flat).map(|bound| bound.reshape(shape))
+}
+
+/// Bounds `[B, K]` of the elements `picked` `[B, K]` of a node; an index past the node's size
+/// picks nothing.
+fn bound_elements(
+    known: &Intervals,
+    index: usize,
+    picked: Tensor<2, Int>,
+    config: &BoundConfig,
+) -> Interval {
+    let features = known.graph.features(index);
+    let [batch, count] = picked.dims();
+    let positions = Tensor::<1, Int>::arange(0..features as i64, &picked.device())
+        .reshape([1, 1, features as i32])
+        .expand([batch, count, features]);
+    let picked = picked.reshape([batch as i32, count as i32, 1]).expand([batch, count, features]);
+    let rows = AnyTensor::new(picked.equal(positions).float()).cast_like(known.like());
+    // The upper bound of a value is the negated lower bound of its negation.
+    let both = AnyTensor::cat(vec![rows.clone(), rows.neg()], 1);
+    let bound = lower_bound(known, index, both, config.slope, Stop::Inputs);
+    let half = |start: usize| bound.clone().slice(&[(0, batch), (start, start + count)]);
+    Interval { lower: half(0), upper: half(count).neg() }
+}
+
+/// The open elements of each image.
+struct Open {
+    images: Vec<Vec<i64>>,
+    /// The largest number of an image.
+    width: usize,
+}
+
+impl Open {
+    fn read(mask: &AnyMask, batch: usize, features: usize) -> Self {
+        let values = mask.clone().reshape(&[batch, features]).into_tensor::<2>().into_data();
+        let values: Vec<bool> = values.iter::<bool>().collect();
+        let images: Vec<Vec<i64>> = values
+            .chunks(features)
+            .map(|image| (0..).zip(image).filter(|(_, open)| **open).map(|(at, _)| at).collect())
+            .collect();
+        let width = images.iter().map(Vec::len).max().unwrap_or(0);
+        Self { images, width }
+    }
+
+    /// The elements `start..end` of each image's list, `features` where the list is shorter, and
+    /// which of them are in the list.
+    fn columns(&self, start: usize, end: usize, features: usize) -> (TensorData, TensorData) {
+        let shape = [self.images.len(), end - start];
+        let at = |position: usize, image: &Vec<i64>| image.get(position).copied();
+        let cells = || {
+            self.images
+                .iter()
+                .flat_map(move |image| (start..end).map(move |position| at(position, image)))
+        };
+        let picked: Vec<i64> = cells().map(|cell| cell.unwrap_or(features as i64)).collect();
+        let valid: Vec<f64> =
+            cells().map(|cell| if cell.is_some() { 1.0 } else { 0.0 }).collect();
+        (TensorData::new(picked, shape), TensorData::new(valid, shape))
+    }
+}

@@ -1,0 +1,98 @@
+//! Intervals, forward through the graph, as far as they are asked for.
+
+use std::sync::Arc;
+
+use crate::graph::{Graph, Source};
+use crate::ops::{Interval, Region};
+use crate::tensor::AnyTensor;
+
+/// What is known of each node: the values of fixed nodes, the regions of perturbed ones.
+#[derive(Clone, Debug)]
+pub(super) struct Intervals {
+    pub(super) graph: Arc<Graph>,
+    /// A tensor of the data type and on the device of the computation.
+    like: AnyTensor,
+    regions: Vec<Option<Region>>,
+}
+
+impl Intervals {
+    /// Starts from the leaves of the graph.
+    pub(super) fn new(graph: Arc<Graph>, like: AnyTensor, leaves: Vec<Option<Region>>) -> Self {
+        Self { graph, like, regions: leaves }
+    }
+
+    /// A tensor of the data type and on the device of the computation.
+    pub(super) fn like(&self) -> &AnyTensor {
+        &self.like
+    }
+
+    /// The region of a node, from those of the nodes that it depends on.
+    pub(super) fn ensure(&mut self, target: usize) -> &Region {
+        let mut needed = vec![false; target + 1];
+        needed[target] = true;
+        for index in (0..=target).rev() {
+            needed[index] &= self.regions[index].is_none();
+            if needed[index] {
+                for &input in self.graph.inputs(index) {
+                    needed[input] = true;
+                }
+            }
+        }
+        for index in (0..=target).filter(|&index| needed[index]) {
+            self.regions[index] = Some(self.propagate(index));
+        }
+        self.get(target)
+    }
+
+    fn propagate(&self, index: usize) -> Region {
+        let node = &self.graph.nodes[index];
+        let Source::Operator { operator, inputs } = &node.source else {
+            unreachable!("leaves are known from the start")
+        };
+        if node.perturbed {
+            let regions: Vec<Region> =
+                inputs.iter().map(|&input| self.get(input).clone()).collect();
+            return operator.interval(&regions);
+        }
+        let values: Vec<AnyTensor> = inputs.iter().map(|&input| self.get(input).fixed()).collect();
+        Region::Fixed(operator.evaluate(&values))
+    }
+
+    /// Makes known what operators up to `target` read of fixed nodes.
+    pub(super) fn ensure_fixed_operands(&mut self, target: usize) {
+        for index in self.graph.fixed_operands(target) {
+            self.ensure(index);
+        }
+    }
+
+    /// Replaces the region of a node by better bounds.
+    pub(super) fn set(&mut self, index: usize, interval: Interval) {
+        self.regions[index] = Some(Region::Box(interval));
+    }
+
+    /// The region of a node that is known.
+    pub(super) fn get(&self, index: usize) -> &Region {
+        self.regions[index].as_ref().expect("the region was asked for before")
+    }
+
+    /// The region of a node, if it is known.
+    pub(super) fn known(&self, index: usize) -> Option<&Region> {
+        self.regions[index].as_ref()
+    }
+
+    /// Zero for each image `[B, 1]`, or NaN where a bound that relaxations up to `target` stand on
+    /// is infinite or NaN: rectifiers and comparisons can lose such a value on the way.
+    pub(super) fn guard(&self, target: usize) -> Option<AnyTensor> {
+        let mut nodes = self.graph.pre_activations(target);
+        nodes.extend(self.graph.affine_frontier(target));
+        nodes
+            .into_iter()
+            .filter_map(|index| self.known(index))
+            .map(|region| {
+                let Interval { lower, upper } = region.interval();
+                let spread = upper.detach().sub(lower.detach());
+                spread.mul_scalar(0.0).sum_features().reshape(&[self.graph.batch, 1])
+            })
+            .reduce(AnyTensor::add)
+    }
+}

@@ -1,0 +1,138 @@
+//! The errors of the library.
+
+use burn::tensor::DType;
+
+/// Why a forward pass cannot be recorded as a graph that can be bounded.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// The forward pass panicked while it was recorded.
+    #[error(
+        "the forward pass cannot be recorded: {message}\n\
+         A forward pass that is bounded must not read a value that it has computed, nor branch on \
+         one, nor draw random numbers; its control flow may depend on shapes and on the module's \
+         own settings."
+    )]
+    ForwardPanicked {
+        /// The message of the panic.
+        message: String,
+    },
+
+    /// An operator that the library cannot bound.
+    #[error("operator `{operator}` in {module} cannot be bounded: {reason}")]
+    Unsupported {
+        /// Burn's name of the operator.
+        operator: String,
+        /// The module that made it.
+        module: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+
+    /// An operator that mixes the images of a batch.
+    #[error(
+        "operator `{operator}` in {module} mixes the images of the batch: {reason}. Bounds are \
+         computed image by image; keep the batch as the first dim of every tensor"
+    )]
+    MixesBatch {
+        /// Burn's name of the operator.
+        operator: String,
+        /// The module that made it.
+        module: String,
+        /// What it does to the batch.
+        reason: String,
+    },
+
+    /// The output is the same for every input of the region.
+    #[error(
+        "the output does not depend on a perturbed input; a bound on it would certify nothing. \
+         Check that `forward` uses its input, and that the input is not fixed"
+    )]
+    IndependentOutput,
+
+    /// The number of inputs differs from what the forward pass takes.
+    #[error("the forward pass takes {expected} input tensor(s), {given} were given")]
+    InputCount {
+        /// What `forward` takes.
+        expected: usize,
+        /// What was given.
+        given: usize,
+    },
+
+    /// The rank of an input differs from what the forward pass takes.
+    #[error("input {index} of the forward pass has rank {expected}, but {shape:?} was given")]
+    InputRank {
+        /// Which input, from 0.
+        index: usize,
+        /// The rank that `forward` takes.
+        expected: usize,
+        /// The shape that was given.
+        shape: Vec<usize>,
+    },
+
+    /// An input without images.
+    #[error("input {index} has shape {shape:?}: a batch needs at least one image")]
+    EmptyBatch {
+        /// Which input, from 0.
+        index: usize,
+        /// The shape that was given.
+        shape: Vec<usize>,
+    },
+
+    /// Perturbed inputs that disagree on the batch.
+    #[error("perturbed input {index} has a batch of {given}, the first one a batch of {expected}")]
+    BatchMismatch {
+        /// Which input, from 0.
+        index: usize,
+        /// The batch of the first perturbed input.
+        expected: usize,
+        /// The batch of this one.
+        given: usize,
+    },
+
+    /// Burn's capture device refused the recording.
+    #[error("the recording of the forward pass is incomplete: {0}")]
+    Capture(String),
+
+    /// A parameter of the recorded module is missing in the module to bound.
+    #[error(
+        "the graph was recorded for a module with other parameters; use a cache of its own for \
+         each module"
+    )]
+    ForeignModule,
+}
+
+/// Why bounds could not be computed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BoundError {
+    /// The forward pass cannot be bounded.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+
+    /// A perturbation that describes no region.
+    #[error("the perturbation is not valid: {0}")]
+    Perturbation(String),
+
+    /// A specification that does not fit the model's output.
+    #[error("the specification does not fit the output: {0}")]
+    Specification(String),
+
+    /// Input and parameters of different float types.
+    #[error("the input is {input:?} but the parameters are {parameter:?}; convert one of them")]
+    DataType {
+        /// The input's type.
+        input: DType,
+        /// The parameters' type.
+        parameter: DType,
+    },
+
+    /// Input and parameters on different devices.
+    #[error("the input is on {input}, the parameters on {parameter}; move one of them")]
+    Device {
+        /// The input's device.
+        input: String,
+        /// The parameters' device.
+        parameter: String,
+    },
+}

@@ -1,0 +1,133 @@
+//! The recorded forward pass: nodes in topological order.
+
+use burn::module::ParamId;
+use burn::tensor::TensorData;
+
+use crate::ops::Operator;
+
+/// A forward pass at one input shape.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    /// In topological order.
+    pub(crate) nodes: Vec<Node>,
+    /// The index of the output node.
+    pub(crate) output: usize,
+    /// `B`.
+    pub(crate) batch: usize,
+}
+
+/// A value of the forward pass.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) source: Source,
+    pub(crate) shape: Vec<usize>,
+    /// Whether it depends on a perturbed input.
+    pub(crate) perturbed: bool,
+}
+
+/// Where a node's value comes from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// An input of the forward pass, by position.
+    Input(usize),
+    /// A parameter or running statistic, bound anew for every analysis.
+    Parameter(ParamId),
+    /// A value that `forward` made itself.
+    Constant(TensorData),
+    /// An operator on earlier nodes.
+    Operator {
+        operator: Box<dyn Operator>,
+        inputs: Vec<usize>,
+    },
+}
+
+impl Graph {
+    /// The indices that an operator reads; none for a leaf.
+    pub(crate) fn inputs(&self, index: usize) -> &[usize] {
+        match &self.nodes[index].source {
+            Source::Operator { inputs, .. } => inputs,
+            _ => &[],
+        }
+    }
+
+    /// The nodes that `target` depends on, itself included.
+    pub(crate) fn ancestors(&self, target: usize) -> Vec<bool> {
+        let mut reached = vec![false; target + 1];
+        reached[target] = true;
+        for index in (0..=target).rev() {
+            if reached[index] {
+                for &input in self.inputs(index) {
+                    reached[input] = true;
+                }
+            }
+        }
+        reached
+    }
+
+    /// The operator that makes a perturbed node, unless it is affine.
+    pub(crate) fn nonlinear(&self, index: usize) -> Option<&dyn Operator> {
+        match &self.nodes[index] {
+            Node { source: Source::Operator { operator, .. }, perturbed: true, .. }
+                if !operator.is_affine() =>
+            {
+                Some(operator.as_ref())
+            }
+            _ => None,
+        }
+    }
+
+    /// The perturbed nodes below `target` that a nonlinear operator reads, in topological order:
+    /// those whose bounds a relaxation needs.
+    pub(crate) fn pre_activations(&self, target: usize) -> Vec<usize> {
+        let reached = self.ancestors(target);
+        let mut needed = vec![false; target + 1];
+        for index in (0..=target).filter(|&index| reached[index]) {
+            if self.nonlinear(index).is_some() {
+                for &input in self.inputs(index) {
+                    needed[input] |= self.nodes[input].perturbed;
+                }
+            }
+        }
+        (0..=target).filter(|&index| needed[index]).collect()
+    }
+
+    /// The nodes at which a form on `target`, taken back through affine operators, arrives at a
+    /// nonlinear operator's output or at an input.
+    pub(crate) fn affine_frontier(&self, target: usize) -> Vec<usize> {
+        let mut reached = vec![false; target + 1];
+        reached[target] = true;
+        let mut frontier = Vec::new();
+        for index in (0..=target).rev().filter(|&index| self.nodes[index].perturbed) {
+            if !reached[index] {
+                continue;
+            }
+            let inputs = self.inputs(index);
+            if self.nonlinear(index).is_some() || inputs.is_empty() {
+                frontier.push(index);
+                continue;
+            }
+            for &input in inputs {
+                reached[input] = true;
+            }
+        }
+        frontier
+    }
+
+    /// The fixed nodes that operators between the perturbed inputs and `target` read.
+    pub(crate) fn fixed_operands(&self, target: usize) -> Vec<usize> {
+        let reached = self.ancestors(target);
+        let mut operands: Vec<usize> = (0..=target)
+            .filter(|&index| reached[index] && self.nodes[index].perturbed)
+            .flat_map(|index| self.inputs(index).iter().copied())
+            .filter(|&input| !self.nodes[input].perturbed)
+            .collect();
+        operands.sort_unstable();
+        operands.dedup();
+        operands
+    }
+
+    /// The size of a node for one image.
+    pub(crate) fn features(&self, index: usize) -> usize {
+        self.nodes[index].shape[1..].iter().product()
+    }
+}

@@ -1,0 +1,56 @@
+//! Batch normalisation with fixed statistics.
+
+use super::{Contribution, Operand, Operator, Refusal, Region, Step};
+use crate::tensor::AnyTensor;
+
+/// `γ (x − mean) / √(variance + ε) + β` per channel (dim 1), operands `x, γ, β, mean, variance`.
+#[derive(Debug)]
+pub(crate) struct BatchNorm {
+    pub(crate) epsilon: f64,
+}
+
+impl BatchNorm {
+    /// Scale and shift, shaped to broadcast over `rank` dims.
+    fn scale_and_shift(&self, fixed: [AnyTensor; 4], rank: usize) -> (AnyTensor, AnyTensor) {
+        let [gamma, beta, mean, variance] = fixed;
+        let mut shape = vec![1; rank];
+        shape[1] = gamma.shape()[0];
+        let scale = gamma.div(variance.add_scalar(self.epsilon).sqrt());
+        let shift = beta.sub(mean.mul(scale.clone()));
+        (scale.reshape(&shape), shift.reshape(&shape))
+    }
+}
+
+impl Operator for BatchNorm {
+    fn name(&self) -> &'static str {
+        "BatchNorm"
+    }
+
+    fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
+        operands[1..]
+            .iter()
+            .any(|operand| operand.perturbed)
+            .then(|| Refusal::unsupported("its statistics or parameters depend on the perturbed input"))
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        let x = inputs[0].clone();
+        let fixed = [1, 2, 3, 4].map(|index| inputs[index].clone());
+        let (scale, shift) = self.scale_and_shift(fixed, x.rank());
+        x.mul(scale).add(shift)
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        let rank = inputs[0].interval().lower.rank();
+        let fixed = [1, 2, 3, 4].map(|index| inputs[index].fixed());
+        let (scale, shift) = self.scale_and_shift(fixed, rank);
+        inputs[0].scale(&scale).shift(&shift)
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let fixed = [1, 2, 3, 4].map(|index| step.fixed(index));
+        let (scale, shift) = self.scale_and_shift(fixed, form.rank());
+        let bias = Some(step.dot(form.clone(), shift));
+        Contribution { forms: vec![Some(form.mul(scale)), None, None, None, None], bias }
+    }
+}

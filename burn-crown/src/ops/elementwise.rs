@@ -1,0 +1,220 @@
+//! Sums, and products with fixed factors, element by element with broadcasting.
+
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use crate::tensor::AnyTensor;
+
+/// `left + right`.
+#[derive(Debug)]
+pub(crate) struct Add;
+
+/// `left − right`.
+#[derive(Debug)]
+pub(crate) struct Sub;
+
+/// `left · right`, one of the two fixed.
+#[derive(Debug)]
+pub(crate) struct Mul;
+
+/// `left / right` with a fixed divisor.
+#[derive(Debug)]
+pub(crate) struct Div;
+
+/// `−x`.
+#[derive(Debug)]
+pub(crate) struct Neg;
+
+/// `x + c`.
+#[derive(Debug)]
+pub(crate) struct AddScalar(pub(crate) f64);
+
+/// `c · x`.
+#[derive(Debug)]
+pub(crate) struct MulScalar(pub(crate) f64);
+
+/// The image of two independent regions under addition: their boxes added, where both vary.
+fn add_regions(left: &Region, right: &Region) -> Region {
+    match (left, right) {
+        (region, Region::Fixed(value)) | (Region::Fixed(value), region) => region.shift(value),
+        _ => {
+            let (left, right) = (left.interval(), right.interval());
+            Region::Box(Interval {
+                lower: left.lower.add(right.lower),
+                upper: left.upper.add(right.upper),
+            })
+        }
+    }
+}
+
+/// The backward step of `left ± right`.
+fn add_backward(form: AnyTensor, signed: AnyTensor, step: &Step) -> Contribution {
+    let mut bias: Option<AnyTensor> = None;
+    let mut operand = |index: usize, form: AnyTensor| {
+        if step.is_perturbed(index) {
+            return Some(form.sum_to(&step.form_shape(index)));
+        }
+        bias = Some(step.dot(form, step.fixed(index)));
+        None
+    };
+    let forms = vec![operand(0, form), operand(1, signed)];
+    Contribution { forms, bias }
+}
+
+impl Operator for Add {
+    fn name(&self) -> &'static str {
+        "Add"
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().add(inputs[1].clone())
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        add_regions(&inputs[0], &inputs[1])
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        add_backward(form.clone(), form, step)
+    }
+}
+
+impl Operator for Sub {
+    fn name(&self) -> &'static str {
+        "Sub"
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().sub(inputs[1].clone())
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        add_regions(&inputs[0], &Neg.interval(&inputs[1..2]))
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        add_backward(form.clone(), form.neg(), step)
+    }
+}
+
+impl Operator for Mul {
+    fn name(&self) -> &'static str {
+        "Mul"
+    }
+
+    fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
+        operands
+            .iter()
+            .all(|operand| operand.perturbed)
+            .then(|| Refusal::unsupported("both factors depend on the perturbed input"))
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().mul(inputs[1].clone())
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        match (&inputs[0], &inputs[1]) {
+            (region, Region::Fixed(factor)) => region.scale(factor),
+            (factor, region) => region.scale(&factor.fixed()),
+        }
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let perturbed = usize::from(!step.is_perturbed(0));
+        let factor = step.over_rows(step.fixed(1 - perturbed));
+        let mut forms = vec![None, None];
+        forms[perturbed] = Some(form.mul(factor).sum_to(&step.form_shape(perturbed)));
+        Contribution { forms, bias: None }
+    }
+}
+
+impl Operator for Div {
+    fn name(&self) -> &'static str {
+        "Div"
+    }
+
+    fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
+        operands
+            .get(1)
+            .is_some_and(|divisor| divisor.perturbed)
+            .then(|| Refusal::unsupported("the divisor depends on the perturbed input"))
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().div(inputs[1].clone())
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        let divisor = inputs[1].fixed();
+        let one = AnyTensor::full(&divisor.shape(), 1.0, &divisor);
+        inputs[0].scale(&one.div(divisor))
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let divisor = step.over_rows(step.fixed(1));
+        let form = form.div(divisor).sum_to(&step.form_shape(0));
+        Contribution { forms: vec![Some(form), None], bias: None }
+    }
+}
+
+impl Operator for Neg {
+    fn name(&self) -> &'static str {
+        "Neg"
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().neg()
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        scale_by(&inputs[0], -1.0)
+    }
+
+    fn backward(&self, form: AnyTensor, _step: &Step) -> Contribution {
+        Contribution::unary(form.neg())
+    }
+}
+
+impl Operator for AddScalar {
+    fn name(&self) -> &'static str {
+        "AddScalar"
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().add_scalar(self.0)
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        let region = &inputs[0];
+        let like = region.interval().lower;
+        region.shift(&AnyTensor::full(&vec![1; like.rank()], self.0, &like))
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let total = form.clone().sum_features().mul_scalar(self.0);
+        let bias = total.reshape(&[step.batch, step.rows]);
+        Contribution { forms: vec![Some(form)], bias: Some(bias) }
+    }
+}
+
+impl Operator for MulScalar {
+    fn name(&self) -> &'static str {
+        "MulScalar"
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().mul_scalar(self.0)
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        scale_by(&inputs[0], self.0)
+    }
+
+    fn backward(&self, form: AnyTensor, _step: &Step) -> Contribution {
+        Contribution::unary(form.mul_scalar(self.0))
+    }
+}
+
+fn scale_by(region: &Region, factor: f64) -> Region {
+    let like = region.interval().lower;
+    region.scale(&AnyTensor::full(&vec![1; like.rank()], factor, &like))
+}

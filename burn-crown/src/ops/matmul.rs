@@ -1,0 +1,90 @@
+//! Products with a fixed matrix.
+
+use super::region::power_norm;
+use super::{Contribution, Operand, Operator, Refusal, Region, Step};
+use crate::tensor::AnyTensor;
+
+/// `left · right`, one of the two fixed, over the last two dims with the others broadcast.
+#[derive(Debug)]
+pub(crate) struct Matmul;
+
+impl Operator for Matmul {
+    fn name(&self) -> &'static str {
+        "Matmul"
+    }
+
+    fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
+        let [left, right] = operands else { return Some(Refusal::unsupported("a product has two operands")) };
+        if left.perturbed && right.perturbed {
+            return Some(Refusal::unsupported("both factors depend on the perturbed input"));
+        }
+        let (perturbed, index) = if left.perturbed { (left, 0) } else { (right, 1) };
+        let rank = perturbed.shape.len();
+        if rank == 2 && index == 1 {
+            return Some(Refusal::mixes_batch("the batch is summed over: it is the first dim of the right factor"));
+        }
+        None
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().matmul(inputs[1].clone())
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        match (&inputs[0], &inputs[1]) {
+            (region, Region::Fixed(right)) => region.affine(
+                |x| x.matmul(right.clone()),
+                |radius, q| norm_right(radius, right.clone(), q),
+            ),
+            (left, region) => {
+                let left = left.fixed();
+                let transposed = transpose(left.clone());
+                region.affine(
+                    |x| left.clone().matmul(x),
+                    |radius, q| {
+                        transpose(norm_right(transpose(radius), transposed.clone(), q))
+                    },
+                )
+            }
+        }
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        if step.is_perturbed(0) {
+            let right = step.fixed(1);
+            let right = if right.rank() == 2 { right } else { step.over_rows(right) };
+            let form = form.matmul(transpose(right)).sum_to(&step.form_shape(0));
+            Contribution { forms: vec![Some(form), None], bias: None }
+        } else {
+            let left = step.over_rows(step.fixed(0));
+            let form = transpose(left).matmul(form).sum_to(&step.form_shape(1));
+            Contribution { forms: vec![None, Some(form)], bias: None }
+        }
+    }
+}
+
+fn transpose(x: AnyTensor) -> AnyTensor {
+    let rank = x.rank();
+    x.swap_dims(rank - 2, rank - 1)
+}
+
+/// The dual norm of `x ↦ x · right` at a radius `[..., m, k]`.
+pub(super) fn norm_right(radius: AnyTensor, right: AnyTensor, q: f64) -> AnyTensor {
+    if q.is_finite() {
+        return power_norm(right, radius, q, |weight, radius| radius.matmul(weight));
+    }
+    // max over k of radius[..., m, k] · |right[..., k, n]|, a slice of k at a time.
+    let right = right.abs();
+    let (rank, inner) = (radius.rank(), radius.shape()[radius.rank() - 1]);
+    let slice_of = |x: &AnyTensor, dim: usize, index: usize| {
+        let ranges: Vec<(usize, usize)> = x
+            .shape()
+            .iter()
+            .enumerate()
+            .map(|(d, &size)| if d == dim { (index, index + 1) } else { (0, size) })
+            .collect();
+        x.clone().slice(&ranges)
+    };
+    let product = |k: usize| slice_of(&radius, rank - 1, k).mul(slice_of(&right, rank - 2, k));
+    (1..inner).fold(product(0), |largest, k| largest.max(product(k)))
+}

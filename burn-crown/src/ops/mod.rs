@@ -1,0 +1,176 @@
+//! The operators, one file a family.
+//!
+//! An operator has three faces: its value, its interval, and its linear relaxation, applied
+//! backward to a linear form on its output. Bound methods work on these faces alone; no method
+//! knows an operator, and no operator a method.
+//!
+//! Shapes: `B` is the batch, `S` the number of specification rows. A node's value is `[B, ...]`, a
+//! linear form on it `A` is `[B·S, ...]` with the rows of an image side by side, a bias `[B, S]`.
+
+mod batch_norm;
+mod conv;
+mod elementwise;
+mod matmul;
+mod pad;
+mod pool;
+mod reduce;
+mod region;
+mod relu;
+mod shape;
+
+pub(crate) use batch_norm::BatchNorm;
+pub(crate) use conv::{Conv, Geometry};
+pub(crate) use elementwise::{Add, AddScalar, Div, Mul, MulScalar, Neg, Sub};
+pub(crate) use matmul::Matmul;
+pub(crate) use pad::Pad;
+pub(crate) use pool::AvgPool;
+pub(crate) use reduce::Reduce;
+pub(crate) use region::{Ball, Interval, Region, power_norm};
+pub(crate) use relu::Relu;
+pub(crate) use shape::{Expand, Permute, Reshape};
+
+use std::fmt::Debug;
+
+use crate::bound::LowerSlope;
+use crate::tensor::{AnyMask, AnyTensor};
+
+/// An operator of the graph.
+pub(crate) trait Operator: Debug + Send + Sync {
+    /// The name that error messages give it.
+    fn name(&self) -> &'static str;
+
+    /// Why the operator cannot be bounded with these operands, if it cannot.
+    fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
+        let _ = operands;
+        None
+    }
+
+    /// Whether the output is an affine function of the perturbed inputs, so that the backward step
+    /// is exact.
+    fn is_affine(&self) -> bool {
+        true
+    }
+
+    /// The output for given inputs.
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor;
+
+    /// A region that holds the output for all inputs in the given regions; at least one of them is
+    /// not fixed.
+    fn interval(&self, inputs: &[Region]) -> Region;
+
+    /// From the linear form `A · output`, a linear form on the perturbed inputs that is nowhere
+    /// above it: `Σ Aᵢ · inputᵢ + bias ≤ A · output`.
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution;
+
+    /// For an operator that is not affine: which elements of its input the relaxation is not
+    /// exact on, given their interval. Full CROWN tightens these alone.
+    fn open(&self, input: &Interval) -> AnyMask {
+        input.upper.clone().greater(input.lower.clone())
+    }
+}
+
+/// Why an operator cannot be bounded.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Refusal {
+    /// It has no relaxation, at least for these operands.
+    Unsupported(String),
+    /// It computes one image's output from another image.
+    MixesBatch(String),
+}
+
+impl Refusal {
+    pub(crate) fn unsupported(reason: &str) -> Self {
+        Self::Unsupported(reason.into())
+    }
+
+    pub(crate) fn mixes_batch(reason: &str) -> Self {
+        Self::MixesBatch(reason.into())
+    }
+}
+
+/// What the graph knows of an operand when it is built.
+#[derive(Clone, Debug)]
+pub(crate) struct Operand {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) perturbed: bool,
+}
+
+/// The surroundings of one backward step.
+pub(crate) struct Step<'a> {
+    /// What is known of the operands: the values of fixed ones, and for an operator that is not
+    /// affine the bounds of the others.
+    pub(crate) regions: &'a [Option<&'a Region>],
+    /// Which operands depend on a perturbed input.
+    pub(crate) perturbed: &'a [bool],
+    /// The shapes of the operands, as recorded.
+    pub(crate) shapes: &'a [&'a [usize]],
+    /// `B`.
+    pub(crate) batch: usize,
+    /// `S`.
+    pub(crate) rows: usize,
+    /// The lower slope of relaxations that have a choice.
+    pub(crate) slope: LowerSlope,
+}
+
+impl Step<'_> {
+    /// The value of a fixed operand.
+    pub(crate) fn fixed(&self, index: usize) -> AnyTensor {
+        self.region(index).fixed()
+    }
+
+    /// The bounds of a perturbed operand, for an operator that is not affine.
+    pub(crate) fn interval(&self, index: usize) -> Interval {
+        self.region(index).interval()
+    }
+
+    fn region(&self, index: usize) -> &Region {
+        self.regions[index].expect("a method provides the operands that an operator reads")
+    }
+
+    /// Whether the operand depends on a perturbed input.
+    pub(crate) fn is_perturbed(&self, index: usize) -> bool {
+        self.perturbed[index]
+    }
+
+    /// The shape of a linear form on an operand: `[B·S, ...]`.
+    pub(crate) fn form_shape(&self, index: usize) -> Vec<usize> {
+        let mut shape = self.shapes[index].to_vec();
+        shape[0] = self.batch * self.rows;
+        shape
+    }
+
+    /// A fixed tensor `[1 or B, ...]` as one that broadcasts over the rows of a form.
+    pub(crate) fn over_rows(&self, fixed: AnyTensor) -> AnyTensor {
+        if fixed.shape()[0] == 1 { fixed } else { fixed.repeat_rows(self.rows) }
+    }
+
+    /// `A · c` for a fixed `c` that broadcasts to the shape of the form: `[B, S]`.
+    pub(crate) fn dot(&self, form: AnyTensor, constant: AnyTensor) -> AnyTensor {
+        let mut shape = constant.shape();
+        let per_image = shape[0] == self.batch && self.batch > 1;
+        shape[0] = self.batch * self.rows;
+        let form = form.sum_to(&shape);
+        let features: usize = shape[1..].iter().product();
+        let (left, right) = if per_image {
+            (vec![self.batch, self.rows, features], vec![self.batch, features, 1])
+        } else {
+            (vec![1, self.batch * self.rows, features], vec![1, features, 1])
+        };
+        form.reshape(&left)
+            .matmul(constant.reshape(&right))
+            .reshape(&[self.batch, self.rows])
+    }
+}
+
+/// What a backward step gives: a form for each perturbed input, and a bias `[B, S]`.
+pub(crate) struct Contribution {
+    pub(crate) forms: Vec<Option<AnyTensor>>,
+    pub(crate) bias: Option<AnyTensor>,
+}
+
+impl Contribution {
+    /// For an operator with one input.
+    pub(crate) fn unary(form: AnyTensor) -> Self {
+        Self { forms: vec![Some(form)], bias: None }
+    }
+}

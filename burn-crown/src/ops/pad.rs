@@ -1,0 +1,46 @@
+//! Padding with a constant.
+
+use super::{Contribution, Operand, Operator, Refusal, Region, Step};
+use crate::tensor::AnyTensor;
+
+/// Each dim with `(before, after)` copies of a constant around it.
+#[derive(Debug)]
+pub(crate) struct Pad {
+    pub(crate) padding: Vec<(usize, usize)>,
+    pub(crate) value: f64,
+}
+
+impl Operator for Pad {
+    fn name(&self) -> &'static str {
+        "Pad"
+    }
+
+    fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
+        (operands[0].perturbed && self.padding[0] != (0, 0)).then(|| Refusal::mixes_batch("the batch dim is padded"))
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().pad(&self.padding, self.value)
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        Region::Box(inputs[0].interval().map(|bound| bound.pad(&self.padding, self.value)))
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let shape = form.shape();
+        let inner: Vec<(usize, usize)> = shape
+            .iter()
+            .zip(&self.padding)
+            .map(|(&size, &(before, after))| (before, size - after))
+            .collect();
+        let kept = form.clone().slice(&inner);
+        let bias = (self.value != 0.0).then(|| {
+            form.sum_features()
+                .sub(kept.clone().sum_features())
+                .mul_scalar(self.value)
+                .reshape(&[step.batch, step.rows])
+        });
+        Contribution { forms: vec![Some(kept)], bias }
+    }
+}

@@ -1,0 +1,208 @@
+//! What is known of a node: its value, an interval, or a norm ball.
+
+use crate::tensor::AnyTensor;
+
+/// Element-wise bounds of a node, both `[B, ...]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Interval {
+    pub(crate) lower: AnyTensor,
+    pub(crate) upper: AnyTensor,
+}
+
+/// `center + radius ∘ δ` with `‖δ‖_p ≤ 1`: a norm ball with a radius per element.
+#[derive(Clone, Debug)]
+pub(crate) struct Ball {
+    pub(crate) center: AnyTensor,
+    pub(crate) radius: AnyTensor,
+    /// The exponent of the dual norm, `p / (p − 1)`; infinite for `p = 1`.
+    pub(crate) dual: f64,
+    /// The box that the ball is cut with, where the input has a valid range.
+    pub(crate) range: Option<Interval>,
+}
+
+/// The set of values that a node can take.
+#[derive(Clone, Debug)]
+pub(crate) enum Region {
+    /// One value: the node does not depend on a perturbed input.
+    Fixed(AnyTensor),
+    /// A box.
+    Box(Interval),
+    /// A norm ball. Affine operators bound it by the dual norm, which its box would lose.
+    Ball(Ball),
+}
+
+/// Keeps the square root's derivative finite where a dual norm is zero. It widens the bound by at
+/// most its root, 1e-18.
+const NORM_FLOOR: f64 = 1e-36;
+
+impl Interval {
+    pub(crate) fn around(center: AnyTensor, radius: AnyTensor) -> Self {
+        Self { lower: center.clone().sub(radius.clone()), upper: center.add(radius) }
+    }
+
+    pub(crate) fn center(&self) -> AnyTensor {
+        self.lower.clone().add(self.upper.clone()).mul_scalar(0.5)
+    }
+
+    pub(crate) fn radius(&self) -> AnyTensor {
+        self.upper.clone().sub(self.lower.clone()).mul_scalar(0.5)
+    }
+
+    /// The interval that holds every point in both.
+    pub(crate) fn intersect(self, other: Self) -> Self {
+        Self { lower: self.lower.max(other.lower), upper: self.upper.min(other.upper) }
+    }
+
+    /// The interval cut with a range; where the two do not meet, the range's nearest end.
+    pub(crate) fn clamp_to(self, range: &Self) -> Self {
+        self.map(|bound| bound.max(range.lower.clone()).min(range.upper.clone()))
+    }
+
+    /// The same rearrangement of both bounds.
+    pub(crate) fn map(self, f: impl Fn(AnyTensor) -> AnyTensor) -> Self {
+        Self { lower: f(self.lower), upper: f(self.upper) }
+    }
+}
+
+impl Ball {
+    /// The smallest box that holds the region.
+    pub(crate) fn hull(&self) -> Interval {
+        let ball = Interval::around(self.center.clone(), self.radius.clone());
+        match &self.range {
+            Some(range) => ball.clamp_to(range),
+            None => ball,
+        }
+    }
+}
+
+impl Ball {
+    /// Whether broadcasting against `other` copies elements, which makes it no ball of the copies.
+    fn is_widened_by(&self, other: &AnyTensor) -> bool {
+        self.center.shape().iter().zip(other.shape()).any(|(&own, other)| own < other)
+    }
+}
+
+impl Region {
+    /// The value of a fixed node.
+    ///
+    /// # Panics
+    ///
+    /// If the node is perturbed, which the graph excludes where operators ask.
+    pub(crate) fn fixed(&self) -> AnyTensor {
+        match self {
+            Region::Fixed(value) => value.clone(),
+            Region::Box(_) | Region::Ball(_) => {
+                unreachable!("an operator took a perturbed operand for a fixed one")
+            }
+        }
+    }
+
+    /// The smallest box that holds the region.
+    pub(crate) fn interval(&self) -> Interval {
+        match self {
+            Region::Fixed(value) => Interval { lower: value.clone(), upper: value.clone() },
+            Region::Box(interval) => interval.clone(),
+            Region::Ball(ball) => ball.hull(),
+        }
+    }
+
+    /// The image under a rearrangement of elements, or under a copy of them to several places.
+    pub(crate) fn rearrange(&self, f: impl Fn(AnyTensor) -> AnyTensor) -> Region {
+        match self {
+            Region::Fixed(value) => Region::Fixed(f(value.clone())),
+            Region::Box(interval) => Region::Box(interval.clone().map(f)),
+            Region::Ball(ball) => Region::Ball(Ball {
+                center: f(ball.center.clone()),
+                radius: f(ball.radius.clone()),
+                dual: ball.dual,
+                range: ball.range.clone().map(|range| range.map(f)),
+            }),
+        }
+    }
+
+    /// The image under `x ↦ scale ∘ x`.
+    pub(crate) fn scale(&self, scale: &AnyTensor) -> Region {
+        let scale_box = |interval: &Interval| {
+            Interval::around(
+                interval.center().mul(scale.clone()),
+                interval.radius().mul(scale.clone().abs()),
+            )
+        };
+        match self {
+            Region::Fixed(value) => Region::Fixed(value.clone().mul(scale.clone())),
+            Region::Box(interval) => Region::Box(scale_box(interval)),
+            Region::Ball(ball) if ball.is_widened_by(scale) => Region::Box(scale_box(&ball.hull())),
+            Region::Ball(ball) => Region::Ball(Ball {
+                center: ball.center.clone().mul(scale.clone()),
+                radius: ball.radius.clone().mul(scale.clone().abs()),
+                dual: ball.dual,
+                range: ball.range.as_ref().map(scale_box),
+            }),
+        }
+    }
+
+    /// The image under `x ↦ x + shift`.
+    pub(crate) fn shift(&self, shift: &AnyTensor) -> Region {
+        let shift_box =
+            |interval: &Interval| interval.clone().map(|bound| bound.add(shift.clone()));
+        match self {
+            Region::Fixed(value) => Region::Fixed(value.clone().add(shift.clone())),
+            Region::Box(interval) => Region::Box(shift_box(interval)),
+            Region::Ball(ball) if ball.is_widened_by(shift) => Region::Box(shift_box(&ball.hull())),
+            Region::Ball(ball) => Region::Ball(Ball {
+                center: ball.center.clone().add(shift.clone()),
+                radius: ball.radius.clone(),
+                dual: ball.dual,
+                range: ball.range.as_ref().map(shift_box),
+            }),
+        }
+    }
+
+    /// The image under an affine operator.
+    ///
+    /// `signed` is the operator itself. `dual_norm(r, q)` is `(Σ_j (|L_ij| r_j)^q)^(1/q)` for its
+    /// linear part `L`: the absolute one for `q = 1`, the largest product for an infinite `q`.
+    pub(crate) fn affine(
+        &self,
+        signed: impl Fn(AnyTensor) -> AnyTensor,
+        dual_norm: impl Fn(AnyTensor, f64) -> AnyTensor,
+    ) -> Region {
+        let of_box = |interval: &Interval| {
+            Interval::around(signed(interval.center()), dual_norm(interval.radius(), 1.0))
+        };
+        match self {
+            Region::Fixed(value) => Region::Fixed(signed(value.clone())),
+            Region::Box(interval) => Region::Box(of_box(interval)),
+            Region::Ball(ball) => {
+                let image = Interval::around(
+                    signed(ball.center.clone()),
+                    dual_norm(ball.radius.clone(), ball.dual),
+                );
+                // Both the ball and its box hold the region, so each bound may take the better.
+                Region::Box(match &ball.range {
+                    Some(_) => image.intersect(of_box(&ball.hull())),
+                    None => image,
+                })
+            }
+        }
+    }
+}
+
+/// `(Σ (|w| r)^q)^(1/q)` for a finite `q`, where `sum(w, r)` is bilinear with positive factors.
+pub(crate) fn power_norm(
+    weight: AnyTensor,
+    radius: AnyTensor,
+    q: f64,
+    sum: impl Fn(AnyTensor, AnyTensor) -> AnyTensor,
+) -> AnyTensor {
+    if q == 1.0 {
+        return sum(weight.abs(), radius);
+    }
+    if q == 2.0 {
+        let square = |x: AnyTensor| x.clone().mul(x);
+        return sum(square(weight), square(radius)).add_scalar(NORM_FLOOR).sqrt();
+    }
+    sum(weight.abs().powf(q), radius.powf(q))
+        .add_scalar(NORM_FLOOR)
+        .powf(1.0 / q)
+}

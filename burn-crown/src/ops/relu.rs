@@ -1,0 +1,90 @@
+//! The rectifier.
+
+use super::{Contribution, Interval, Operator, Region, Step};
+use crate::bound::LowerSlope;
+use crate::tensor::{AnyMask, AnyTensor};
+
+/// `max(x, 0)`.
+#[derive(Debug)]
+pub(crate) struct Relu;
+
+/// Keeps the chord's slope finite where an interval has no width.
+const WIDTH_FLOOR: f64 = 1e-8;
+
+/// `lower_slope · x ≤ max(x, 0) ≤ upper_slope · x + upper_intercept` on an interval.
+struct Relaxation {
+    lower_slope: AnyTensor,
+    upper_slope: AnyTensor,
+    upper_intercept: AnyTensor,
+}
+
+impl Relaxation {
+    /// The chord above (Zhang et al. 2018, table 2), the chosen slope below. A neuron that is
+    /// active or dead on the whole interval gets slope 1 or 0 on both sides.
+    fn new(input: &Interval, slope: LowerSlope) -> Self {
+        let lower = input.lower.clone().clamp_max(0.0);
+        let upper = input.upper.clone().clamp_min(0.0);
+        // With a floor under the width the chord of a degenerate interval is steeper than any
+        // tangent, and still above the function.
+        let upper = upper.max(lower.clone().add_scalar(WIDTH_FLOOR));
+        let chord = upper.clone().div(upper.sub(lower.clone()));
+        let upper_intercept = chord.clone().mul(lower).neg();
+        let ones_where = |mask: AnyMask| {
+            AnyTensor::zeros(&chord.shape(), &chord).mask_fill(mask, 1.0)
+        };
+        let lower_slope = match slope {
+            LowerSlope::Adaptive => ones_where(chord.clone().greater_scalar(0.5)),
+            LowerSlope::Same => chord.clone(),
+            LowerSlope::Zero => ones_where(chord.clone().greater_equal_scalar(1.0)),
+            LowerSlope::One => ones_where(chord.clone().greater_scalar(0.0)),
+        };
+        Self { lower_slope, upper_slope: chord, upper_intercept }
+    }
+}
+
+impl Operator for Relu {
+    fn name(&self) -> &'static str {
+        "Relu"
+    }
+
+    fn is_affine(&self) -> bool {
+        false
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().relu()
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        Region::Box(inputs[0].interval().map(AnyTensor::relu))
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let relaxation = Relaxation::new(&step.interval(0), step.slope);
+        let (batch, rows) = (step.batch, step.rows);
+        let shape = form.shape();
+        let features: usize = shape[1..].iter().product();
+        let over_rows = |x: AnyTensor| x.reshape(&[batch, 1, features]);
+
+        let form = form.reshape(&[batch, rows, features]);
+        let negative = form.clone().clamp_max(0.0);
+        let bias = negative
+            .clone()
+            .matmul(relaxation.upper_intercept.reshape(&[batch, features, 1]))
+            .reshape(&[batch, rows]);
+        let upper_slope = over_rows(relaxation.upper_slope);
+        let form = match step.slope {
+            LowerSlope::Same => form.mul(upper_slope),
+            _ => form
+                .clamp_min(0.0)
+                .mul(over_rows(relaxation.lower_slope))
+                .add(negative.mul(upper_slope)),
+        };
+        Contribution { forms: vec![Some(form.reshape(&shape))], bias: Some(bias) }
+    }
+
+    fn open(&self, input: &Interval) -> AnyMask {
+        // Open where the larger of lower and −upper is below zero.
+        input.lower.clone().max(input.upper.clone().neg()).neg().greater_scalar(0.0)
+    }
+}

@@ -1,0 +1,91 @@
+//! Rearrangements of elements.
+
+use super::{Contribution, Operand, Operator, Refusal, Region, Step};
+use crate::tensor::AnyTensor;
+
+/// Another shape for the same elements in the same order.
+#[derive(Debug)]
+pub(crate) struct Reshape {
+    pub(crate) shape: Vec<usize>,
+}
+
+/// The dims in another order.
+#[derive(Debug)]
+pub(crate) struct Permute {
+    pub(crate) axes: Vec<usize>,
+}
+
+/// Dims of size 1 repeated.
+#[derive(Debug)]
+pub(crate) struct Expand {
+    pub(crate) shape: Vec<usize>,
+}
+
+impl Operator for Reshape {
+    fn name(&self) -> &'static str {
+        "Reshape"
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().reshape(&self.shape)
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        inputs[0].rearrange(|x| x.reshape(&self.shape))
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        Contribution::unary(form.reshape(&step.form_shape(0)))
+    }
+}
+
+impl Operator for Permute {
+    fn name(&self) -> &'static str {
+        "Permute"
+    }
+
+    fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
+        (operands[0].perturbed && self.axes[0] != 0).then(|| Refusal::mixes_batch("the batch dim is moved"))
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().permute(&self.axes)
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        inputs[0].rearrange(|x| x.permute(&self.axes))
+    }
+
+    fn backward(&self, form: AnyTensor, _step: &Step) -> Contribution {
+        let mut inverse = vec![0; self.axes.len()];
+        for (to, &from) in self.axes.iter().enumerate() {
+            inverse[from] = to;
+        }
+        Contribution::unary(form.permute(&inverse))
+    }
+}
+
+impl Operator for Expand {
+    fn name(&self) -> &'static str {
+        "Expand"
+    }
+
+    fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
+        let input = &operands[0];
+        (input.perturbed && (input.shape.len() != self.shape.len() || input.shape[0] != self.shape[0]))
+            .then(|| Refusal::mixes_batch("the batch dim is repeated"))
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().expand(&self.shape)
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        // A ball whose elements are copied is no ball of the copies; its box is.
+        Region::Box(inputs[0].interval().map(|bound| bound.expand(&self.shape)))
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        Contribution::unary(form.sum_to(&step.form_shape(0)))
+    }
+}

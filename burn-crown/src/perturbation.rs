@@ -1,0 +1,278 @@
+//! What may change at the input.
+
+use burn::tensor::{Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use crate::error::BoundError;
+use crate::ops::{Ball, Interval, Region};
+use crate::tensor::AnyTensor;
+
+/// The norm that measures a perturbation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Norm {
+    /// The largest change of an element.
+    Linf,
+    /// The Euclidean norm.
+    L2,
+    /// The sum of absolute changes.
+    L1,
+    /// `(Σ |δ|^p)^(1/p)` for a finite `p ≥ 1`.
+    Lp(f64),
+}
+
+impl Norm {
+    /// The exponent of the dual norm, `1/p + 1/q = 1`.
+    fn dual(self) -> Result<f64, BoundError> {
+        match self {
+            Self::Linf => Ok(1.0),
+            Self::L2 => Ok(2.0),
+            Self::L1 => Ok(f64::INFINITY),
+            Self::Lp(1.0) => Ok(f64::INFINITY),
+            Self::Lp(p) if p.is_finite() && p > 1.0 => Ok(p / (p - 1.0)),
+            Self::Lp(p) => Err(invalid(format!("the exponent of an Lp norm is {p}, not in [1, ∞)"))),
+        }
+    }
+}
+
+/// A set of inputs around a given one.
+///
+/// ```
+/// use burn_crown::Perturbation;
+///
+/// // ε in the input's own scale; the perturbed image stays an image.
+/// let linf = Perturbation::linf(0.1).with_range(0.0, 1.0);
+/// // Data normalised per channel, (x − mean) / std: ε and range in pixels, scaled.
+/// let (mean, std) = ([0.49, 0.48, 0.45], [0.25, 0.24, 0.26]);
+/// let cifar = Perturbation::linf(8.0 / 255.0)
+///     .with_channel_scale(std.map(f64::recip).to_vec())
+///     .with_channel_range(
+///         mean.iter().zip(std).map(|(mean, std)| (0.0 - mean) / std).collect(),
+///         mean.iter().zip(std).map(|(mean, std)| (1.0 - mean) / std).collect(),
+///     );
+/// # let _ = (linf, cifar);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Perturbation {
+    shape: RegionShape,
+    scale: Option<Vec<f64>>,
+    range: Option<(Vec<f64>, Vec<f64>)>,
+}
+
+#[derive(Clone, Debug)]
+enum RegionShape {
+    Ball { norm: Norm, radius: f64 },
+    Between { lower: AnyTensor, upper: AnyTensor },
+}
+
+impl Perturbation {
+    /// Every element by at most `epsilon`, in the input's own scale.
+    pub fn linf(epsilon: f64) -> Self {
+        Self::ball(Norm::Linf, epsilon)
+    }
+
+    /// A Euclidean distance of at most `epsilon`.
+    pub fn l2(epsilon: f64) -> Self {
+        Self::ball(Norm::L2, epsilon)
+    }
+
+    /// A sum of absolute changes of at most `epsilon`.
+    pub fn l1(epsilon: f64) -> Self {
+        Self::ball(Norm::L1, epsilon)
+    }
+
+    /// A distance of at most `epsilon` in a norm.
+    pub fn ball(norm: Norm, epsilon: f64) -> Self {
+        let shape = RegionShape::Ball { norm, radius: epsilon };
+        Self { shape, scale: None, range: None }
+    }
+
+    /// Every point between two tensors of the input's shape, whatever the input is.
+    pub fn between<const D: usize>(lower: Tensor<D>, upper: Tensor<D>) -> Self {
+        let shape =
+            RegionShape::Between { lower: AnyTensor::new(lower), upper: AnyTensor::new(upper) };
+        Self { shape, scale: None, range: None }
+    }
+
+    /// The valid range of every element; the region is cut with it.
+    pub fn with_range(self, lower: f64, upper: f64) -> Self {
+        self.with_channel_range(vec![lower], vec![upper])
+    }
+
+    /// The valid range of each channel (dim 1 of the input).
+    pub fn with_channel_range(mut self, lower: Vec<f64>, upper: Vec<f64>) -> Self {
+        self.range = Some((lower, upper));
+        self
+    }
+
+    /// A factor on the radius for each channel (dim 1 of the input): `1 / std` for data that was
+    /// normalised by `std`. The norm is taken of the change divided by the factor.
+    pub fn with_channel_scale(mut self, scale: Vec<f64>) -> Self {
+        self.scale = Some(scale);
+        self
+    }
+
+    /// The same perturbation at another radius. A region [`between`](Self::between) two tensors
+    /// has none and stays.
+    pub fn with_radius(mut self, epsilon: f64) -> Self {
+        if let RegionShape::Ball { radius, .. } = &mut self.shape {
+            *radius = epsilon;
+        }
+        self
+    }
+
+    /// The radius of a ball, in the input's own scale.
+    pub fn radius(&self) -> Option<f64> {
+        match self.shape {
+            RegionShape::Ball { radius, .. } => Some(radius),
+            RegionShape::Between { .. } => None,
+        }
+    }
+
+    /// The region around `x` `[B, ...]`.
+    pub(crate) fn region(&self, x: &AnyTensor) -> Result<Region, BoundError> {
+        let range = self.range_of(x)?;
+        if let Some(range) = &range {
+            check_inside(x, range)?;
+        }
+        match &self.shape {
+            RegionShape::Between { lower, upper } => {
+                if self.scale.is_some() {
+                    return Err(invalid("a box has no radius to scale by channel".into()));
+                }
+                between(x, lower, upper, range)
+            }
+            RegionShape::Ball { norm, radius } => {
+                if !(radius.is_finite() && *radius >= 0.0) {
+                    return Err(invalid(format!("the radius is {radius}, not in [0, ∞)")));
+                }
+                let dual = norm.dual()?;
+                let radius = match &self.scale {
+                    None => AnyTensor::full(&x.shape(), *radius, x),
+                    Some(scale) => {
+                        if scale.iter().any(|scale| !(scale.is_finite() && *scale >= 0.0)) {
+                            return Err(invalid(format!("a channel scale of {scale:?}")));
+                        }
+                        channels(x, scale, "scale")?.mul_scalar(*radius).expand(&x.shape())
+                    }
+                };
+                let ball = Ball { center: x.clone(), radius, dual, range };
+                Ok(if dual == 1.0 { Region::Box(ball.hull()) } else { Region::Ball(ball) })
+            }
+        }
+    }
+
+    fn range_of(&self, x: &AnyTensor) -> Result<Option<Interval>, BoundError> {
+        let Some((lower, upper)) = &self.range else { return Ok(None) };
+        let ordered = lower.iter().zip(upper).all(|(lower, upper)| lower <= upper);
+        if lower.len() != upper.len() || !ordered {
+            return Err(invalid(format!("the valid range is {lower:?} to {upper:?}")));
+        }
+        let bound = |values: &[f64]| -> Result<AnyTensor, BoundError> {
+            Ok(channels(x, values, "range")?.expand(&x.shape()))
+        };
+        Ok(Some(Interval { lower: bound(lower)?, upper: bound(upper)? }))
+    }
+}
+
+/// How far, as a share of its width, an input may lie outside its valid range: the rounding of a
+/// normalisation.
+const RANGE_TOLERANCE: f64 = 1e-3;
+
+/// An input outside its range has a region that does not hold it; a certificate for that region
+/// would say nothing about the input.
+fn check_inside(x: &AnyTensor, range: &Interval) -> Result<(), BoundError> {
+    let slack = range.upper.clone().sub(range.lower.clone()).mul_scalar(RANGE_TOLERANCE);
+    let above = x.clone().sub(range.upper.clone()).sub(slack.clone());
+    let below = range.lower.clone().sub(x.clone()).sub(slack);
+    let worst = above.max(below).detach().largest();
+    // Written so that NaN fails.
+    if worst <= 0.0 {
+        return Ok(());
+    }
+    Err(invalid(
+        "the input is not finite or lies outside its valid range; give the range in the scale of \
+         the input, after any normalisation"
+            .into(),
+    ))
+}
+
+fn between(
+    x: &AnyTensor,
+    lower: &AnyTensor,
+    upper: &AnyTensor,
+    range: Option<Interval>,
+) -> Result<Region, BoundError> {
+    if lower.shape() != x.shape() || upper.shape() != x.shape() {
+        return Err(invalid(format!(
+            "a box from {:?} to {:?} around an input of shape {:?}",
+            lower.shape(),
+            upper.shape(),
+            x.shape()
+        )));
+    }
+    let gap = lower.clone().sub(upper.clone()).detach().largest();
+    if !(gap <= 0.0) {
+        return Err(invalid("the lower end of the box is above the upper one, or NaN".into()));
+    }
+    let interval = Interval { lower: lower.clone(), upper: upper.clone() };
+    Ok(Region::Box(match range {
+        Some(range) => interval.clamp_to(&range),
+        None => interval,
+    }))
+}
+
+/// One value for all, or one a channel, shaped to broadcast over `x`.
+fn channels(x: &AnyTensor, values: &[f64], what: &str) -> Result<AnyTensor, BoundError> {
+    let mut shape = vec![1; x.rank()];
+    if values.len() != 1 {
+        let count = x.shape().get(1).copied();
+        if count != Some(values.len()) {
+            return Err(invalid(format!(
+                "the {what} has {} channels, the input has shape {:?}",
+                values.len(),
+                x.shape()
+            )));
+        }
+        shape[1] = values.len();
+    }
+    Ok(AnyTensor::from_data_like(TensorData::new(values.to_vec(), shape), x))
+}
+
+fn invalid(reason: String) -> BoundError {
+    BoundError::Perturbation(reason)
+}
+
+/// An input of a forward pass: perturbed, or fixed.
+#[derive(Clone, Debug)]
+pub struct Input {
+    value: AnyTensor,
+    perturbation: Option<Perturbation>,
+}
+
+impl Input {
+    /// An input that may change, `[B, ...]`.
+    pub fn perturbed<const D: usize>(value: Tensor<D>, perturbation: Perturbation) -> Self {
+        Self { value: AnyTensor::new(value), perturbation: Some(perturbation) }
+    }
+
+    /// An input that stays as it is, such as a mask: `[B, ...]`, or `[1, ...]` for all images.
+    pub fn fixed<const D: usize>(value: Tensor<D>) -> Self {
+        Self { value: AnyTensor::new(value), perturbation: None }
+    }
+
+    /// Whether the input may change.
+    pub fn is_perturbed(&self) -> bool {
+        self.perturbation.is_some()
+    }
+
+    pub(crate) fn value(&self) -> &AnyTensor {
+        &self.value
+    }
+
+    pub(crate) fn region(&self) -> Result<Region, BoundError> {
+        match &self.perturbation {
+            Some(perturbation) => perturbation.region(&self.value),
+            None => Ok(Region::Fixed(self.value.clone())),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Graphs by input shape.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use burn::tensor::{DType, Tensor};
+
+use super::{lower, parameters, record};
+use crate::bound::{Analysis, Input};
+use crate::bounded::Bounded;
+use crate::error::{BoundError, TraceError};
+use crate::graph::Graph;
+use crate::perturbation::Perturbation;
+
+/// The recorded forward passes of one module, one for each input shape; clones share them.
+///
+/// A cache belongs to one module: its graphs follow the values of the parameters, but not a change
+/// of anything else in the module, such as a stride. [`Verifier`](crate::Verifier) and
+/// [`RobustLearner`](crate::train::RobustLearner) own their module and keep a cache for it.
+#[derive(Clone, Debug, Default)]
+pub struct GraphCache {
+    entries: Arc<Mutex<VecDeque<(Key, Arc<Graph>)>>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Key {
+    shapes: Vec<Vec<usize>>,
+    perturbed: Vec<bool>,
+    dtype: DType,
+}
+
+/// How many input shapes are kept; the one that was not used for longest goes first.
+const CAPACITY: usize = 16;
+
+impl GraphCache {
+    /// An empty cache.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Binds the module's parameters as they are now, and the region of its one input.
+    ///
+    /// `input` is `[B, ...]`, as the module's forward pass takes it.
+    ///
+    /// # Errors
+    ///
+    /// If the forward pass cannot be bounded or takes another number of inputs, or if the
+    /// perturbation describes no region around the input.
+    pub fn analyse<M: Bounded, const D: usize>(
+        &self,
+        module: &M,
+        input: Tensor<D>,
+        perturbation: &Perturbation,
+    ) -> Result<Analysis, BoundError> {
+        self.analyse_inputs(module, vec![Input::perturbed(input, perturbation.clone())])
+    }
+
+    /// [`analyse`](Self::analyse) for a forward pass with several inputs, perturbed or fixed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`analyse`](Self::analyse).
+    pub fn analyse_inputs<M: Bounded>(
+        &self,
+        module: &M,
+        inputs: Vec<Input>,
+    ) -> Result<Analysis, BoundError> {
+        let key = check_inputs::<M>(&inputs)?;
+        let graph = self.graph(module, key)?;
+        // Brings pending updates of running statistics up to date, as `valid` does for the
+        // forward pass that was recorded.
+        let _ = module.valid();
+        Analysis::new(graph, parameters(module), inputs)
+    }
+
+    fn graph<M: Bounded>(&self, module: &M, key: Key) -> Result<Arc<Graph>, TraceError> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(position) = entries.iter().position(|(known, _)| *known == key)
+            && let Some(entry) = entries.remove(position)
+        {
+            let graph = entry.1.clone();
+            entries.push_front(entry);
+            return Ok(graph);
+        }
+        let record = record::record(module, &key.shapes, key.dtype)?;
+        let batch = key
+            .perturbed
+            .iter()
+            .position(|&perturbed| perturbed)
+            .map_or(0, |first| key.shapes[first][0]);
+        let graph = Arc::new(lower::lower(&record, &key.perturbed, batch)?);
+        entries.push_front((key, graph.clone()));
+        entries.truncate(CAPACITY);
+        Ok(graph)
+    }
+}
+
+fn check_inputs<M: Bounded>(inputs: &[Input]) -> Result<Key, BoundError> {
+    let signature = M::signature();
+    let shapes: Vec<Vec<usize>> = inputs.iter().map(|input| input.value().shape()).collect();
+    let perturbed: Vec<bool> = inputs.iter().map(Input::is_perturbed).collect();
+    if signature.inputs.len() != inputs.len() {
+        let (expected, given) = (signature.inputs.len(), inputs.len());
+        return Err(TraceError::InputCount { expected, given }.into());
+    }
+    let mut batch = None;
+    for (index, (shape, &expected)) in shapes.iter().zip(&signature.inputs).enumerate() {
+        let shape = shape.clone();
+        if shape.len() != expected {
+            return Err(TraceError::InputRank { index, expected, shape }.into());
+        }
+        if shape.contains(&0) {
+            return Err(TraceError::EmptyBatch { index, shape }.into());
+        }
+        if perturbed[index] {
+            let expected = *batch.get_or_insert(shape[0]);
+            if shape[0] != expected {
+                let given = shape[0];
+                return Err(TraceError::BatchMismatch { index, expected, given }.into());
+            }
+        }
+    }
+    if batch.is_none() {
+        return Err(TraceError::IndependentOutput.into());
+    }
+    let dtype = inputs[0].value().dtype();
+    Ok(Key { shapes, perturbed, dtype })
+}

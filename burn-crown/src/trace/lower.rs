@@ -1,0 +1,232 @@
+//! From Burn's record to the graph: values, order, provenance and checks.
+
+use std::collections::{HashMap, HashSet};
+
+use burn::backend::ir::{OperationIr, TensorId, TensorIr};
+
+use super::operators;
+use super::record::Record;
+use crate::error::TraceError;
+use crate::graph::{Graph, Node, Source};
+use crate::ops::{Operand, Operator, Refusal, Reshape};
+
+/// Builds the graph of a record. `perturbed` says which inputs are.
+pub(super) fn lower(record: &Record, perturbed: &[bool], batch: usize) -> Result<Graph, TraceError> {
+    let mut lowering = Lowering {
+        record,
+        perturbed,
+        batch,
+        nodes: Vec::new(),
+        modules: Vec::new(),
+        values: HashMap::new(),
+    };
+    let operations = &record.captured.graph.operations;
+    let needed = needed_values(operations, record.output);
+    for operation in operations {
+        if operation.outputs().any(|out| needed.contains(&out.id)) {
+            lowering.lower(operation)?;
+        }
+    }
+    lowering.finish()
+}
+
+/// The values that the output depends on. What else the forward pass computes is no concern of
+/// its bounds.
+fn needed_values(operations: &[OperationIr], output: TensorId) -> HashSet<TensorId> {
+    let mut needed = HashSet::from([output]);
+    for operation in operations.iter().rev() {
+        if operation.outputs().any(|out| needed.contains(&out.id)) {
+            needed.extend(operation.inputs().map(|input| input.id));
+        }
+    }
+    needed
+}
+
+/// A recorded value in the graph.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Value {
+    pub(super) node: usize,
+    /// Burn merges the batch with the dims behind it before a product with a matrix:
+    /// `[B, T, F]` to `[B·T, F]`. The graph keeps the batch apart; this says that the value was
+    /// recorded with its first two dims merged.
+    pub(super) folded: bool,
+}
+
+/// A graph under construction.
+pub(super) struct Lowering<'a> {
+    record: &'a Record,
+    perturbed: &'a [bool],
+    batch: usize,
+    nodes: Vec<Node>,
+    /// For each node, the module that made it, for error messages; none before the first layer.
+    modules: Vec<Option<String>>,
+    values: HashMap<TensorId, Value>,
+}
+
+impl Lowering<'_> {
+    fn finish(mut self) -> Result<Graph, TraceError> {
+        let output = match self.values.get(&self.record.output) {
+            Some(&value) => value,
+            // The forward pass returned its input, a parameter or a constant.
+            None => self.leaf(self.record.output, None)?,
+        };
+        if !self.nodes[output.node].perturbed {
+            return Err(TraceError::IndependentOutput);
+        }
+        if output.folded {
+            return Err(self.mixes_batch("forward", output.node, "the output merges it with another dim"));
+        }
+        Ok(Graph { nodes: self.nodes, output: output.node, batch: self.batch })
+    }
+
+    fn lower(&mut self, operation: &OperationIr) -> Result<(), TraceError> {
+        if matches!(operation, OperationIr::Init(_)) {
+            return Ok(());
+        }
+        for input in operation.inputs() {
+            if !self.values.contains_key(&input.id) {
+                self.leaf(input.id, Some(input))?;
+            }
+        }
+        operators::lower(operation, self).map_err(|refusal| {
+            let operator = operators::name(operation);
+            let module = operation
+                .inputs()
+                .filter_map(|input| self.values.get(&input.id))
+                .find_map(|value| self.modules[value.node].as_deref());
+            let module = describe(module);
+            match refusal {
+                Refusal::Unsupported(reason) => TraceError::Unsupported { operator, module, reason },
+                Refusal::MixesBatch(reason) => TraceError::MixesBatch { operator, module, reason },
+            }
+        })
+    }
+
+    /// A value that no operator made.
+    fn leaf(&mut self, id: TensorId, ir: Option<&TensorIr>) -> Result<Value, TraceError> {
+        let record = self.record;
+        let data = record.captured.values.get(&id).ok_or_else(|| {
+            TraceError::Capture(format!("{id} has neither a value nor an operator that makes it"))
+        })?;
+        let shape = ir.map_or_else(|| data.shape().to_vec(), |ir| ir.shape.to_vec());
+        let input = record.inputs.iter().position(|&input| input == id);
+        let (source, module) = match (input, record.parameters.get(&id)) {
+            (Some(index), _) => (Source::Input(index), None),
+            (None, Some((param, owner))) => (Source::Parameter(*param), Some(owner.clone())),
+            (None, None) => (Source::Constant(data.clone()), None),
+        };
+        let perturbed = input.is_some_and(|index| self.perturbed[index]);
+        let value = Value { node: self.push(source, shape, perturbed, module), folded: false };
+        self.values.insert(id, value);
+        Ok(value)
+    }
+
+    fn push(
+        &mut self,
+        source: Source,
+        shape: Vec<usize>,
+        perturbed: bool,
+        module: Option<String>,
+    ) -> usize {
+        self.nodes.push(Node { source, shape, perturbed });
+        self.modules.push(module);
+        self.nodes.len() - 1
+    }
+
+    fn mixes_batch(&self, operator: &str, node: usize, reason: &str) -> TraceError {
+        TraceError::MixesBatch {
+            operator: operator.into(),
+            module: describe(self.modules[node].as_deref()),
+            reason: reason.into(),
+        }
+    }
+
+    // ---- what the lowering of an operator works with ------------------------------------------
+
+    /// The value of an operand.
+    pub(super) fn value(&self, ir: &TensorIr) -> Value {
+        self.values[&ir.id]
+    }
+
+    pub(super) fn shape(&self, node: usize) -> &[usize] {
+        &self.nodes[node].shape
+    }
+
+    pub(super) fn is_perturbed(&self, node: usize) -> bool {
+        self.nodes[node].perturbed
+    }
+
+    pub(super) fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Adds an operator on nodes; the result has `shape`.
+    pub(super) fn apply(
+        &mut self,
+        operator: impl Operator + 'static,
+        inputs: Vec<usize>,
+        shape: Vec<usize>,
+    ) -> Result<usize, Refusal> {
+        let operands: Vec<Operand> = inputs
+            .iter()
+            .map(|&node| Operand {
+                shape: self.nodes[node].shape.clone(),
+                perturbed: self.nodes[node].perturbed,
+            })
+            .collect();
+        let perturbed = operands.iter().any(|operand| operand.perturbed);
+        if perturbed {
+            if let Some(refusal) = operator.refuse(&operands) {
+                return Err(refusal);
+            }
+            if shape.first() != Some(&self.batch) {
+                return Err(Refusal::MixesBatch(format!(
+                    "its result has shape {shape:?}, for a batch of {}",
+                    self.batch
+                )));
+            }
+        }
+        let module = self.provenance(&inputs);
+        let source = Source::Operator { operator: Box::new(operator), inputs };
+        Ok(self.push(source, shape, perturbed, module))
+    }
+
+    /// The owner of a parameter that the operator reads, else the module of its first perturbed
+    /// input.
+    fn provenance(&self, inputs: &[usize]) -> Option<String> {
+        let of = |perturbed: bool| {
+            inputs
+                .iter()
+                .filter(move |&&node| self.is_perturbed(node) == perturbed)
+                .find_map(|&node| self.modules[node].clone())
+        };
+        of(false).or_else(|| of(true))
+    }
+
+    /// Adds a constant.
+    pub(super) fn constant(&mut self, data: burn::tensor::TensorData) -> usize {
+        let shape = data.shape().to_vec();
+        self.push(Source::Constant(data), shape, false, None)
+    }
+
+    /// Says which node holds a recorded value.
+    pub(super) fn define(&mut self, out: &TensorIr, node: usize, folded: bool) {
+        self.values.insert(out.id, Value { node, folded });
+    }
+
+    /// A node under another shape, the same node where the shape is its own.
+    pub(super) fn reshape(&mut self, node: usize, shape: Vec<usize>) -> Result<usize, Refusal> {
+        if self.shape(node) == shape {
+            return Ok(node);
+        }
+        self.apply(Reshape { shape: shape.clone() }, vec![node], shape)
+    }
+}
+
+fn describe(owner: Option<&str>) -> String {
+    match owner {
+        None => "the forward pass, before its first layer".into(),
+        Some("") => "the module itself".into(),
+        Some(owner) => format!("module `{owner}`, or in the forward pass behind it"),
+    }
+}

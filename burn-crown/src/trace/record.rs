@@ -1,0 +1,80 @@
+//! Running a forward pass on the capture device.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use burn::backend::ir::TensorId;
+use burn::module::ParamId;
+use burn::tensor::{CapturedGraph, DType, Device, TensorData};
+
+use super::parameters;
+use crate::bounded::Bounded;
+use crate::error::TraceError;
+use crate::tensor::AnyTensor;
+
+/// A forward pass as Burn recorded it.
+pub(super) struct Record {
+    pub(super) captured: CapturedGraph,
+    pub(super) inputs: Vec<TensorId>,
+    pub(super) output: TensorId,
+    /// The parameter behind a recorded value, and the path of the module that owns it.
+    pub(super) parameters: HashMap<TensorId, (ParamId, String)>,
+}
+
+/// The one capture device of the process: Burn gives out a limited number of them, and each takes
+/// one recording at a time.
+static CAPTURE: LazyLock<Mutex<Device>> = LazyLock::new(|| Mutex::new(Device::capture()));
+
+/// Records the forward pass of `module` for inputs of the given shapes.
+pub(super) fn record<M: Bounded>(
+    module: &M,
+    shapes: &[Vec<usize>],
+    dtype: DType,
+) -> Result<Record, TraceError> {
+    let device = CAPTURE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut boundary = None;
+    let recorded = catch_unwind(AssertUnwindSafe(|| {
+        device.capture_scope(|scope| {
+            // `valid` copies running statistics, which `to_device` would move in place.
+            let module = module.valid().to_device(&device);
+            let parameters = parameters(&module)
+                .into_iter()
+                .map(|(id, parameter)| (capture_id(&parameter.value), (id, parameter.owner)))
+                .collect();
+            let inputs: Vec<AnyTensor> = shapes
+                .iter()
+                .map(|shape| {
+                    let zeros = TensorData::full_dtype(shape.clone(), 0.0, dtype);
+                    AnyTensor::from_data(zeros, &device)
+                })
+                .collect();
+            let ids: Vec<TensorId> = inputs.iter().map(capture_id).collect();
+            let output = capture_id(&module.forward_any(inputs));
+            let completed = scope.complete(ids.clone(), [output]);
+            boundary = Some((ids, output, parameters));
+            completed
+        })
+    }));
+    drop(device);
+    let captured = recorded
+        .map_err(|panic| TraceError::ForwardPanicked { message: panic_message(&*panic) })?
+        .map_err(|error| TraceError::Capture(error.to_string()))?;
+    let Some((inputs, output, parameters)) = boundary else {
+        return Err(TraceError::Capture("the recording did not reach its end".into()));
+    };
+    Ok(Record { captured, inputs, output, parameters })
+}
+
+fn capture_id(tensor: &AnyTensor) -> TensorId {
+    tensor.capture_id().expect("a module moved to the capture device computes on it")
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|message| (*message).to_string()))
+        .unwrap_or_else(|| "it panicked without a message".into())
+}

@@ -1,0 +1,72 @@
+//! What keeps a model and an objective from being trained together.
+
+use super::ScheduleError;
+use crate::BoundError;
+
+/// An error of a [`RobustLearner`](super::RobustLearner).
+#[derive(Debug, thiserror::Error)]
+pub enum LearnerError {
+    /// The model's output cannot be bounded.
+    #[error(transparent)]
+    Bound(#[from] BoundError),
+    /// The objective's ε schedule makes no sense.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// A number of the objective lies outside the range in which it has a meaning.
+    #[error("the objective's `{name}` is {value}; give a finite number {range}")]
+    OutOfRange {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// The range, in words.
+        range: &'static str,
+    },
+    /// The perturbation has no radius that could grow.
+    #[error(
+        "a region between two tensors has no radius that a schedule could set; train with a ball \
+         such as `Perturbation::linf`"
+    )]
+    NoRadius,
+    /// The model's forward pass does not take one tensor of the batches' rank.
+    #[error(
+        "the learner's batches have images of rank {rank}, but the model's forward pass takes \
+         tensors of ranks {inputs:?}; a learner trains models with one input of that rank"
+    )]
+    Inputs {
+        /// The rank of the batches' images.
+        rank: usize,
+        /// The ranks of the model's inputs.
+        inputs: Vec<usize>,
+    },
+    /// The model's output is not one row of class scores for each sample.
+    #[error(
+        "for {samples} samples the model's output has shape {shape:?}; a classifier gives \
+         [{samples}, classes] with at least 2 classes"
+    )]
+    Output {
+        /// The samples that went in.
+        samples: usize,
+        /// The shape that came out.
+        shape: Vec<usize>,
+    },
+    /// A batch has no samples, or not one label for each.
+    #[error("a batch has {images} images and {labels} labels; give one label for each image")]
+    Count {
+        /// The images of the batch.
+        images: usize,
+        /// Its labels.
+        labels: usize,
+    },
+    /// A label is no class of the model.
+    #[error(
+        "a label is {label}, but the model has {classes} classes; labels are from 0 to {}",
+        classes - 1
+    )]
+    Label {
+        /// The label.
+        label: i64,
+        /// The number of classes.
+        classes: usize,
+    },
+}

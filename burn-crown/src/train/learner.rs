@@ -1,0 +1,291 @@
+//! The model in training, and its steps.
+
+use std::sync::Arc;
+
+use burn::optim::ModuleOptimizer;
+use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
+use burn::tensor::{Int, Tensor};
+use burn::train::{InferenceStep, Learner, LearnerModel, TrainOutput, TrainStep};
+
+use super::loss::{classified, natural_cross_entropy, robust_cross_entropy};
+use super::{Coefficients, LearnerError, RobustBatch, RobustObjective, RobustOutput};
+use crate::{
+    Analysis, AnyTensor, BoundConfig, BoundError, Bounded, GraphCache, Method, Specification,
+    certified,
+};
+
+/// Below this share the CROWN bound is not computed.
+const NEGLIGIBLE_BETA: f64 = 1e-5;
+
+/// A model that Burn's `SupervisedTraining` trains to be certifiably robust.
+///
+/// It is a Burn module that stands for the model it wraps: its parameters have the model's own
+/// paths, so a checkpoint of the one is a checkpoint of the other. `D` is the rank of the images.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use burn::data::dataloader::DataLoader;
+/// use burn::optim::AdamConfig;
+/// use burn::train::SupervisedTraining;
+/// use burn_crown::{Bounded, Perturbation};
+/// use burn_crown::train::{
+///     EpsilonSchedule, RobustBatch, RobustLearner, RobustMetrics, RobustObjective,
+/// };
+///
+/// type Loader = Arc<dyn DataLoader<RobustBatch<4>>>;
+///
+/// fn train<M: Bounded + std::fmt::Display + 'static>(model: M, train: Loader, valid: Loader) -> M {
+///     let schedule = EpsilonSchedule::new(0.3).with_start_step(235).with_end_step(1645);
+///     let perturbation = Perturbation::linf(0.3).with_range(0.0, 1.0);
+///     let objective = RobustObjective::new(perturbation, schedule);
+///     let metrics = RobustMetrics::new(&objective);
+///     let learner = RobustLearner::new(model, objective);
+///     SupervisedTraining::new("runs/mnist", train, valid)
+///         .metrics(metrics)
+///         .num_epochs(10)
+///         .launch(learner.learner(AdamConfig::new().init(), 5e-4))
+///         .model
+///         .into_model()
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RobustLearner<M, const D: usize> {
+    pub(super) model: M,
+    pub(super) objective: Arc<RobustObjective>,
+    /// Shared by all clones, so that each input shape is traced once.
+    pub(super) cache: GraphCache,
+}
+
+impl<M: Bounded, const D: usize> RobustLearner<M, D> {
+    /// Puts a model under an objective.
+    ///
+    /// Nothing is checked. A model that cannot be bounded panics at the first training step;
+    /// [`try_new`](Self::try_new) or [`check`](Self::check) tell it before.
+    pub fn new(model: M, objective: RobustObjective) -> Self {
+        Self {
+            model,
+            objective: Arc::new(objective),
+            cache: GraphCache::default(),
+        }
+    }
+
+    /// Puts a model under an objective, and tries both on an example.
+    ///
+    /// `example` is a batch of images, `[B, ...]`, of which the first is used.
+    ///
+    /// # Errors
+    ///
+    /// If the objective makes no sense, if the model is no classifier of such images, or if it
+    /// cannot be bounded.
+    pub fn try_new(
+        model: M,
+        objective: RobustObjective,
+        example: Tensor<D>,
+    ) -> Result<Self, LearnerError> {
+        let learner = Self::new(model, objective);
+        learner.check_images(example)?;
+        Ok(learner)
+    }
+
+    /// Tries the model and the objective on the first image of a batch, and its labels.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_new`](Self::try_new), and if the labels do not fit the images or the model.
+    pub fn check(&self, batch: &RobustBatch<D>) -> Result<(), LearnerError> {
+        let images = batch.images.dims()[0];
+        let [labels] = batch.labels.dims();
+        if images != labels {
+            return Err(LearnerError::Count { images, labels });
+        }
+        let classes = self.check_images(batch.images.clone())?;
+        for label in batch.labels.clone().into_data().iter::<i64>() {
+            if !(0..classes as i64).contains(&label) {
+                return Err(LearnerError::Label { label, classes });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the learner that Burn launches.
+    ///
+    /// `scheduler` is a learning rate, a learning-rate scheduler, or a scheduler of groups.
+    pub fn learner(
+        self,
+        optimizer: ModuleOptimizer,
+        scheduler: impl Into<ModuleLrScheduler>,
+    ) -> Learner<Self>
+    where
+        Self: LearnerModel,
+    {
+        Learner::new(self, optimizer, scheduler)
+    }
+
+    /// The model.
+    pub fn model(&self) -> &M {
+        &self.model
+    }
+
+    /// The model, out of the learner.
+    pub fn into_model(self) -> M {
+        self.model
+    }
+
+    /// The objective.
+    pub fn objective(&self) -> &RobustObjective {
+        &self.objective
+    }
+
+    /// Tries everything on one image, and gives the number of classes.
+    fn check_images(&self, images: Tensor<D>) -> Result<usize, LearnerError> {
+        self.objective.check()?;
+        Self::check_inputs()?;
+        if images.dims()[0] == 0 {
+            return Err(LearnerError::Count {
+                images: 0,
+                labels: 0,
+            });
+        }
+        let image = images.narrow(0, 0, 1).without_autodiff();
+        let learner = Self {
+            model: self.model.valid(),
+            ..self.clone()
+        };
+        let logits = learner.logits(image.clone())?;
+        let label = Tensor::zeros([1], &image.device());
+        let target = self.objective.schedule().target;
+        for (epsilon, bound) in [
+            (target, self.objective.bound()),
+            (
+                self.objective.evaluation_epsilon(),
+                self.objective.evaluation_bound(),
+            ),
+        ] {
+            let analysis = learner.analyse(image.clone(), epsilon)?;
+            analysis.lower(&Specification::Margins(label.clone()), bound)?;
+        }
+        Ok(logits.dims()[1])
+    }
+
+    fn check_inputs() -> Result<(), LearnerError> {
+        let inputs = M::signature().inputs;
+        if inputs != [D] {
+            return Err(LearnerError::Inputs { rank: D, inputs });
+        }
+        Ok(())
+    }
+
+    /// The model's outputs, `[B, classes]`.
+    fn logits(&self, images: Tensor<D>) -> Result<Tensor<2>, LearnerError> {
+        Self::check_inputs()?;
+        let samples = images.dims()[0];
+        let output = self.model.forward_any(vec![AnyTensor::new(images)]);
+        match output.shape()[..] {
+            [rows, classes] if rows == samples && classes >= 2 => Ok(output.into_tensor()),
+            _ => Err(LearnerError::Output {
+                samples,
+                shape: output.shape(),
+            }),
+        }
+    }
+
+    fn analyse(&self, images: Tensor<D>, epsilon: f64) -> Result<Analysis, BoundError> {
+        let perturbation = self.objective.perturbation().clone().with_radius(epsilon);
+        self.cache.analyse(&self.model, images, &perturbation)
+    }
+
+    /// The loss of each sample, and all that the metrics ask for.
+    fn run(
+        &self,
+        batch: RobustBatch<D>,
+        coefficients: Coefficients,
+        bound: &BoundConfig,
+    ) -> Result<RobustOutput, LearnerError> {
+        let RobustBatch { images, labels, .. } = batch;
+        // Also where the natural loss has no share: this pass is the one that updates the
+        // running statistics of normalisation layers.
+        let logits = self.logits(images.clone())?;
+        let natural = || natural_cross_entropy(logits.clone(), labels.clone());
+        let (loss, verified, unstable_share) = if coefficients.epsilon == 0.0 {
+            let right = classified(logits.clone(), labels.clone());
+            (natural(), right, Tensor::zeros([1], &images.device()))
+        } else {
+            let analysis = self.analyse(images, coefficients.epsilon)?;
+            let margins = mixed_margins(&analysis, labels.clone(), bound, coefficients.beta)?;
+            let loss = match coefficients.kappa {
+                // A term without a share is left out: 0 times an infinite loss is NaN.
+                0.0 => robust_cross_entropy(margins.clone()),
+                1.0 => natural(),
+                kappa => natural() * kappa + robust_cross_entropy(margins.clone()) * (1.0 - kappa),
+            };
+            (loss, certified(margins), analysis.unstable_share())
+        };
+        Ok(RobustOutput {
+            loss,
+            logits,
+            labels,
+            verified,
+            unstable_share,
+            coefficients,
+        })
+    }
+}
+
+/// The lower bounds of the margins, `[B, classes - 1]`.
+///
+/// The bounds themselves are mixed, not their losses.
+fn mixed_margins(
+    analysis: &Analysis,
+    labels: Tensor<1, Int>,
+    bound: &BoundConfig,
+    beta: f64,
+) -> Result<Tensor<2>, BoundError> {
+    let margins = Specification::Margins(labels);
+    if bound.method != Method::CrownIbp || beta == 1.0 {
+        return analysis.lower(&margins, bound);
+    }
+    let interval = analysis.lower(&margins, &BoundConfig::new(Method::Interval))?;
+    if beta < NEGLIGIBLE_BETA {
+        return Ok(interval);
+    }
+    let crown = analysis.lower(&margins, bound)?;
+    Ok(crown * beta + interval * (1.0 - beta))
+}
+
+impl<M: Bounded, const D: usize> TrainStep for RobustLearner<M, D> {
+    type Input = RobustBatch<D>;
+    type Output = RobustOutput;
+
+    /// Runs a training step.
+    ///
+    /// # Panics
+    ///
+    /// If the model cannot be bounded: Burn's training loop takes no error from here.
+    /// [`RobustLearner::check`] gives the same errors before training starts.
+    fn step(&self, batch: RobustBatch<D>) -> TrainOutput<RobustOutput> {
+        let step = batch.step;
+        let coefficients = self.objective.coefficients(step);
+        let output = self
+            .run(batch, coefficients, self.objective.bound())
+            .unwrap_or_else(|error| panic!("training step {step} failed: {error}"));
+        let loss = output.loss.clone().mean() * self.objective.gradient_scale();
+        TrainOutput::new(self, loss.backward(), output)
+    }
+}
+
+impl<M: Bounded, const D: usize> InferenceStep for RobustLearner<M, D> {
+    type Input = RobustBatch<D>;
+    type Output = RobustOutput;
+
+    /// Runs a validation step: clean and verified at the evaluation's radius.
+    ///
+    /// # Panics
+    ///
+    /// If the model cannot be bounded: Burn's training loop takes no error from here.
+    /// [`RobustLearner::check`] gives the same errors before training starts.
+    fn step(&self, batch: RobustBatch<D>) -> RobustOutput {
+        let coefficients = self.objective.evaluation_coefficients();
+        self.run(batch, coefficients, self.objective.evaluation_bound())
+            .unwrap_or_else(|error| panic!("validation failed: {error}"))
+    }
+}

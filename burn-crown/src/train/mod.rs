@@ -1,0 +1,33 @@
+//! Certified training inside Burn's own training loop.
+//!
+//! [`RobustLearner`] wraps a [`Bounded`](crate::Bounded) model, and Burn's `SupervisedTraining`
+//! launches it in place of a `Learner`. [`RobustObjective`] says what is minimised,
+//! [`EpsilonSchedule`] how the radius grows, [`RobustDataLoader`] numbers the batches by which the
+//! schedule goes, and [`RobustMetrics`] shows it all on the dashboard.
+
+mod batch;
+mod error;
+mod learner;
+mod loader;
+mod loss;
+mod metrics;
+mod module;
+mod objective;
+mod output;
+mod registration;
+mod schedule;
+
+pub use batch::RobustBatch;
+pub use error::LearnerError;
+pub use learner::RobustLearner;
+pub use loader::{LabelledBatcher, LoaderError, RobustDataLoader, RobustDataLoaderIterator};
+pub use loss::{classified, natural_cross_entropy, robust_cross_entropy};
+pub use metrics::{
+    Beta, BetaMetric, CleanError, CleanErrorMetric, Epsilon, EpsilonMetric, Kappa, KappaMetric,
+    Measurement, Quantity, RobustMetric, RobustMetricInput, Unstable, UnstableMetric,
+    VerifiedError, VerifiedErrorMetric,
+};
+pub use objective::{RobustObjective, TrainingMethod};
+pub use output::{Coefficients, RobustOutput};
+pub use registration::RobustMetrics;
+pub use schedule::{EpsilonSchedule, RampShape, ScheduleError};

@@ -1,0 +1,87 @@
+//! The learner as a Burn module: its model, under the model's own parameter paths.
+
+use std::fmt;
+
+use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Device, Tensor};
+
+use super::RobustLearner;
+use crate::GraphCache;
+
+// Not derived: the derive would put every parameter below a field `model`, and a checkpoint of the
+// learner would then not load into the model.
+impl<M: Module, const D: usize> RobustLearner<M, D> {
+    fn map_model(self, change: impl FnOnce(M) -> M) -> Self {
+        Self {
+            model: change(self.model),
+            objective: self.objective,
+            cache: self.cache,
+        }
+    }
+}
+
+impl<M: Module, const D: usize> Module for RobustLearner<M, D> {
+    fn collect_devices(&self, devices: Devices) -> Devices {
+        self.model.collect_devices(devices)
+    }
+
+    fn fork(self, device: &Device) -> Self {
+        self.map_model(|model| model.fork(device))
+    }
+
+    fn to_device(self, device: &Device) -> Self {
+        self.map_model(|model| model.to_device(device))
+    }
+
+    fn train(self) -> Self {
+        self.map_model(M::train)
+    }
+
+    fn valid(&self) -> Self {
+        Self {
+            model: self.model.valid(),
+            objective: self.objective.clone(),
+            cache: self.cache.clone(),
+        }
+    }
+
+    fn materialize(self) -> Self {
+        self.map_model(M::materialize)
+    }
+
+    fn visit<Visitor: ModuleVisitor>(&self, visitor: &mut Visitor) {
+        self.model.visit(visitor);
+    }
+
+    fn map<Mapper: ModuleMapper>(self, mapper: &mut Mapper) -> Self {
+        let before = identities(&self.model);
+        let mut mapped = self.map_model(|model| model.map(mapper));
+        // A loaded record brings the identities that its parameters were saved with, and the
+        // recorded graphs know the parameters by their identities. An optimizer keeps them.
+        if identities(&mapped.model) != before {
+            mapped.cache = GraphCache::default();
+        }
+        mapped
+    }
+}
+
+/// The identities of a module's float parameters, in its own order.
+fn identities<M: Module>(module: &M) -> Vec<ParamId> {
+    struct Visitor(Vec<ParamId>);
+
+    impl ModuleVisitor for Visitor {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.push(param.id);
+        }
+    }
+
+    let mut visitor = Visitor(Vec::new());
+    module.visit(&mut visitor);
+    visitor.0
+}
+
+impl<M: fmt::Display, const D: usize> fmt::Display for RobustLearner<M, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.model.fmt(f)
+    }
+}

@@ -1,0 +1,54 @@
+//! What a step of a robust learner gives to the metrics.
+
+use burn::tensor::{Bool, ExecutionError, Int, Tensor};
+use burn::train::metric::{Adaptor, ItemLazy, LossInput};
+
+/// The coefficients of the loss at one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Coefficients {
+    /// The perturbation radius ε.
+    pub epsilon: f64,
+    /// The share κ of the natural loss; the rest is the robust loss.
+    pub kappa: f64,
+    /// The share β of the CROWN bound in the robust loss; the rest is the interval bound.
+    pub beta: f64,
+}
+
+/// What a training or validation step found.
+#[derive(Clone, Debug)]
+pub struct RobustOutput {
+    /// The loss of each sample, `[B]`.
+    pub loss: Tensor<1>,
+    /// The model's outputs at the inputs themselves, `[B, classes]`.
+    pub logits: Tensor<2>,
+    /// The class of each sample, `[B]`.
+    pub labels: Tensor<1, Int>,
+    /// Which samples are verified at radius `coefficients.epsilon`, `[B]`.
+    pub verified: Tensor<1, Bool>,
+    /// The share of ReLU inputs whose sign is open under interval bounds, `[1]`.
+    pub unstable_share: Tensor<1>,
+    /// The coefficients of this step's loss.
+    pub coefficients: Coefficients,
+}
+
+impl ItemLazy for RobustOutput {
+    fn sync(self) -> Result<Self, ExecutionError> {
+        // Metrics run on another thread, which must neither wait for work that was not yet sent
+        // to the device nor keep the autodiff tape alive.
+        self.loss.device().flush()?;
+        Ok(Self {
+            loss: self.loss.without_autodiff(),
+            logits: self.logits.without_autodiff(),
+            labels: self.labels.without_autodiff(),
+            verified: self.verified.without_autodiff(),
+            unstable_share: self.unstable_share.without_autodiff(),
+            coefficients: self.coefficients,
+        })
+    }
+}
+
+impl Adaptor<LossInput> for RobustOutput {
+    fn adapt(&self) -> LossInput {
+        LossInput::new(self.loss.clone())
+    }
+}

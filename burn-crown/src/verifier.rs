@@ -1,0 +1,105 @@
+//! [`Verifier`]: bounds and certificates of a module.
+
+use burn::tensor::{Int, Tensor};
+
+use crate::bound::{Analysis, BoundConfig, Bounds, Input, Method};
+use crate::bounded::Bounded;
+use crate::error::BoundError;
+use crate::perturbation::Perturbation;
+use crate::spec::Specification;
+use crate::trace::GraphCache;
+
+/// A module whose outputs are bounded, with the recordings of its forward pass.
+///
+/// Put the module in the mode in which it will run: `model.valid()`.
+#[derive(Clone, Debug)]
+pub struct Verifier<M> {
+    module: M,
+    config: BoundConfig,
+    cache: GraphCache,
+}
+
+impl<M: Bounded> Verifier<M> {
+    /// A verifier that bounds by [`Method::Crown`], the tightest method.
+    pub fn new(module: M) -> Self {
+        Self { module, config: BoundConfig::new(Method::Crown), cache: GraphCache::new() }
+    }
+
+    /// With another method or other options.
+    pub fn with_config(mut self, config: BoundConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The module.
+    pub fn module(&self) -> &M {
+        &self.module
+    }
+
+    /// The module back.
+    pub fn into_module(self) -> M {
+        self.module
+    }
+
+    /// How bounds are computed.
+    pub fn config(&self) -> &BoundConfig {
+        &self.config
+    }
+
+    /// Bounds of the specification over the region around `input` `[B, ...]`.
+    ///
+    /// # Errors
+    ///
+    /// If the forward pass cannot be bounded, the perturbation describes no region, or the
+    /// specification does not fit the output.
+    pub fn bounds<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        perturbation: &Perturbation,
+        specification: &Specification,
+    ) -> Result<Bounds, BoundError> {
+        self.analyse(input, perturbation)?.bounds(specification, &self.config)
+    }
+
+    /// Lower and upper bounds `[B, classes − 1]` of the margins of the labels `[B]`; see
+    /// [`Specification::Margins`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`bounds`](Self::bounds).
+    pub fn margins<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        labels: Tensor<1, Int>,
+        perturbation: &Perturbation,
+    ) -> Result<Bounds, BoundError> {
+        self.bounds(input, perturbation, &Specification::Margins(labels))
+    }
+
+    /// [`bounds`](Self::bounds) for a forward pass with several inputs, perturbed or fixed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bounds`](Self::bounds).
+    pub fn bounds_of(
+        &self,
+        inputs: Vec<Input>,
+        specification: &Specification,
+    ) -> Result<Bounds, BoundError> {
+        let analysis = self.cache.analyse_inputs(&self.module, inputs)?;
+        analysis.bounds(specification, &self.config)
+    }
+
+    /// The module and the region around `input`, to be asked for several bounds.
+    ///
+    /// # Errors
+    ///
+    /// If the forward pass cannot be bounded, or the perturbation describes no region.
+    pub fn analyse<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        perturbation: &Perturbation,
+    ) -> Result<Analysis, BoundError> {
+        self.cache.analyse(&self.module, input, perturbation)
+    }
+}

@@ -1,0 +1,15 @@
+//! Trains and certifies image classifiers with CROWN-IBP, from one experiment file.
+//!
+//! The library part of the program: what the binary, the tests and the benchmarks share.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`config`] | experiment files: the JSON format of the reference CROWN-IBP program, checked |
+//! | [`data`] | the datasets: idx files, Burn's MNIST download, and the embedded digits |
+//! | [`models`] | the reference program's architectures, and import of its weights |
+//! | [`storage`] | model files that survive a crash in the middle of a write |
+
+pub mod config;
+pub mod data;
+pub mod models;
+pub mod storage;

@@ -1,0 +1,32 @@
+//! What the integration tests share.
+
+pub mod tensors;
+
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+
+/// The device that the tests run on: `flex`, or `libtorch` when `BURN_CROWN_TEST_DEVICE` says so.
+///
+/// # Panics
+///
+/// If the variable names a device that this build does not have.
+pub fn test_device() -> Device {
+    match std::env::var("BURN_CROWN_TEST_DEVICE").as_deref() {
+        Err(_) | Ok("flex") => Device::flex(),
+        #[cfg(feature = "tch")]
+        Ok("libtorch") => Device::libtorch(),
+        Ok(other) => panic!("BURN_CROWN_TEST_DEVICE={other}: this build has no such device"),
+    }
+}
+
+/// The folder with real data and reference figures, where the environment names one.
+///
+/// Tests that need it say that they are skipped when it is absent.
+pub fn shared_folder() -> Option<PathBuf> {
+    let folder = std::env::var_os("BURN_CROWN_SHARED").map(PathBuf::from);
+    if folder.is_none() {
+        eprintln!("skipped: BURN_CROWN_SHARED names no folder with reference figures");
+    }
+    folder
+}

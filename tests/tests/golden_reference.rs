@@ -1,0 +1,133 @@
+//! Bounds and verified errors of networks that the CROWN-IBP reference program trained, against
+//! the reference's own figures. Reads the folder that `BURN_CROWN_SHARED` names.
+#![allow(clippy::unwrap_used)]
+
+use burn::tensor::{Int, Tensor};
+use burn_crown::{BoundConfig, LowerSlope, Method, Perturbation, Specification, Verifier};
+use burn_crown_tests::tensors::{TensorFile, largest_difference};
+use burn_crown_tests::{shared_folder, test_device};
+use crown_ibp::data::{DataSource, DatasetName, ImageDataset, Split, load};
+use crown_ibp::models::{Cnn2LayerConfig, Model, ModelConfig, import_safetensors};
+
+/// The largest difference, relative where a bound is above 1.
+const TOLERANCE: f64 = 1e-4;
+
+fn model(name: &str) -> Option<Model> {
+    let folder = shared_folder()?.join("golden/reference-models");
+    let config = ModelConfig::Cnn2Layer(Cnn2LayerConfig::new(1, 28, 1));
+    let mut model = config.init(&test_device());
+    let file = folder.join(format!("cnn_2layer_width_1-{name}.safetensors"));
+    import_safetensors(&mut model, file).unwrap();
+    Some(model)
+}
+
+fn test_images() -> Option<ImageDataset> {
+    let source = DataSource::new(Some(shared_folder()?.join("data/mnist")));
+    Some(load(DatasetName::Mnist, Split::Test, &source).unwrap())
+}
+
+fn first_hundred() -> Option<(Tensor<4>, Tensor<1, Int>)> {
+    Some(test_images()?.tensors(0..100, &test_device()))
+}
+
+/// The lower bounds of the margins of the first hundred test images, by each method and slope, at
+/// each ε of the reference.
+fn bounds_equal_the_reference(name: &str, model_name: &str, epsilons: [f64; 2]) {
+    let (Some(model), Some((images, labels))) = (model(model_name), first_hundred()) else {
+        return;
+    };
+    let folder = shared_folder().unwrap().join("golden/reference-bounds");
+    let reference = TensorFile::open(folder.join(format!("{name}_model.safetensors")));
+    let cases = [
+        (Method::Interval, "ibp", vec![("", LowerSlope::Adaptive)]),
+        (Method::CrownIbp, "crown_ibp", SLOPES.to_vec()),
+        (Method::Crown, "crown_full", SLOPES.to_vec()),
+    ];
+    let mut compared = 0;
+    for epsilon in epsilons {
+        let perturbation = Perturbation::linf(epsilon).with_range(0.0, 1.0);
+        for (method, prefix, slopes) in &cases {
+            for (suffix, slope) in slopes {
+                let key = format!("{prefix}{suffix}@{epsilon}");
+                if !reference.has(&key) {
+                    continue;
+                }
+                let config = BoundConfig::new(*method).with_slope(*slope).with_all_neurons(true);
+                let verifier = Verifier::new(model.clone()).with_config(config);
+                let bounds =
+                    verifier.margins(images.clone(), labels.clone(), &perturbation).unwrap();
+                let (worst, at) = largest_difference(bounds.lower, &reference.values(&key).0);
+                println!("{name} {key}: largest difference {worst:.2e}");
+                assert!(worst <= TOLERANCE, "{name} {key}: {worst:e} at {at}");
+                compared += 1;
+                let upper = format!("{prefix}{suffix}_upper@{epsilon}");
+                if reference.has(&upper) {
+                    let (worst, at) = largest_difference(bounds.upper, &reference.values(&upper).0);
+                    println!("{name} {upper}: largest difference {worst:.2e}");
+                    assert!(worst <= TOLERANCE, "{name} {upper}: {worst:e} at {at}");
+                    compared += 1;
+                }
+            }
+        }
+    }
+    assert!(compared >= 18, "only {compared} bounds were compared");
+}
+
+const SLOPES: [(&str, LowerSlope); 4] = [
+    ("", LowerSlope::Adaptive),
+    ("_same_slope", LowerSlope::Same),
+    ("_zero_lb", LowerSlope::Zero),
+    ("_one_lb", LowerSlope::One),
+];
+
+#[test]
+fn bounds_of_the_robust_model_equal_the_reference() {
+    bounds_equal_the_reference("crown_ibp", "crown_ibp", [0.1, 0.3]);
+}
+
+#[test]
+fn bounds_of_the_natural_model_equal_the_reference() {
+    bounds_equal_the_reference("natural", "natural", [0.01, 0.03]);
+}
+
+/// Clean and verified errors in percent, over all test images.
+fn errors(model: &Model, data: &ImageDataset, epsilon: f64, method: Method) -> (f64, f64) {
+    let verifier = Verifier::new(model.clone()).with_config(BoundConfig::new(method));
+    let perturbation = Perturbation::linf(epsilon).with_range(0.0, 1.0);
+    let (mut wrong, mut unverified) = (0, 0);
+    for start in (0..10_000).step_by(1000) {
+        let (images, labels) = data.tensors(start..start + 1000, &test_device());
+        let predicted = model.forward(images.clone()).argmax(1).reshape([1000]);
+        let hits: i64 = predicted.equal(labels.clone()).int().sum().into_scalar();
+        wrong += 1000 - hits;
+        let analysis = verifier.analyse(images, &perturbation).unwrap();
+        let lower =
+            analysis.lower(&Specification::Margins(labels), verifier.config()).unwrap();
+        let certified: i64 = burn_crown::certified(lower).int().sum().into_scalar();
+        unverified += 1000 - certified;
+    }
+    (wrong as f64 / 100.0, unverified as f64 / 100.0)
+}
+
+#[test]
+fn errors_over_the_test_set_equal_the_reference() {
+    let Some(data) = test_images() else { return };
+    // Clean, IBP at ε 0.1 and 0.3, CROWN-IBP at ε 0.1 and 0.3.
+    let table = [
+        ("crown_ibp", 14.88, [22.17, 45.58], [23.11, 52.57]),
+        ("ibp", 16.36, [22.78, 44.70], [24.16, 52.53]),
+        ("ibp_kappa", 11.24, [17.77, 41.96], [18.70, 50.71]),
+    ];
+    for (name, clean, ibp, crown_ibp) in table {
+        let model = model(name).unwrap();
+        for (method, expected) in [(Method::Interval, ibp), (Method::CrownIbp, crown_ibp)] {
+            for (epsilon, verified) in [0.1, 0.3].into_iter().zip(expected) {
+                let ours = errors(&model, &data, epsilon, method);
+                println!("{name}, {method}, ε {epsilon}: clean {} verified {}", ours.0, ours.1);
+                assert_eq!(ours.0, clean, "{name}: clean error");
+                // One image in 10,000 may lie on the edge of rounding.
+                assert!((ours.1 - verified).abs() < 0.015, "{name}, {method}, ε {epsilon}: {ours:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Training steps against those of the CROWN-IBP reference program: ten Adam steps by each method,
+//! from the same weights on the same batch. Reads the folder that `BURN_CROWN_SHARED` names.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use burn::module::{Module, Param};
+use burn::optim::{AdamConfig, GradientsParams};
+use burn::tensor::Tensor;
+use burn_crown::train::{
+    EpsilonSchedule, RobustBatch, RobustLearner, RobustObjective, TrainingMethod,
+};
+use burn_crown::{BoundConfig, LowerSlope, Method, Perturbation};
+use burn_crown_tests::tensors::TensorFile;
+use burn_crown_tests::{shared_folder, test_device};
+use crown_ibp::data::{DataSource, DatasetName, Split, load};
+use crown_ibp::models::{Cnn2Layer, Cnn2LayerConfig, Model, ModelConfig, import_safetensors};
+use serde_json::Value;
+
+/// The largest difference of a loss, relative.
+const LOSS_TOLERANCE: f64 = 1e-4;
+/// The largest distance of a gradient, relative to its norm.
+const GRADIENT_TOLERANCE: f64 = 1e-3;
+
+/// The step at which this schedule stands at half of its target, as the reference did.
+const HALF_WAY: usize = 1;
+
+fn objective(method: TrainingMethod, bound: BoundConfig, figures: &Value) -> RobustObjective {
+    let target = figures["max_eps"].as_f64().unwrap();
+    let schedule = EpsilonSchedule::new(target).with_end_step(2 * HALF_WAY);
+    let objective = RobustObjective::new(Perturbation::linf(target).with_range(0.0, 1.0), schedule)
+        .with_method(method)
+        .with_bound(bound)
+        .with_final_kappa(figures["final_kappa"].as_f64().unwrap());
+    if method != TrainingMethod::Natural {
+        let coefficients = objective.coefficients(HALF_WAY);
+        assert_eq!(coefficients.epsilon, figures["eps"].as_f64().unwrap());
+    }
+    objective
+}
+
+fn initial_model(folder: &Path) -> Model {
+    let config = ModelConfig::Cnn2Layer(Cnn2LayerConfig::new(1, 28, 1));
+    let mut model = config.init(&test_device().autodiff());
+    import_safetensors(&mut model, folder.join("init.safetensors")).unwrap();
+    model
+}
+
+fn layers(model: &Model) -> &Cnn2Layer {
+    match model {
+        Model::Cnn2Layer(model) => model,
+        other => panic!("{other:?} is not the model that was built"),
+    }
+}
+
+/// The values of each parameter in the reference's layout, beside the reference's key.
+///
+/// `pick` gives the tensor of a parameter: its gradient or its value.
+fn in_reference_layout(model: &Cnn2Layer, pick: &impl Pick) -> Vec<(&'static str, Vec<f64>)> {
+    let linear = |weight| pick.pick::<2>(weight).transpose();
+    vec![
+        ("0.weight", floats(pick.pick(&model.conv1.weight))),
+        (
+            "0.bias",
+            floats(pick.pick(model.conv1.bias.as_ref().unwrap())),
+        ),
+        ("2.weight", floats(pick.pick(&model.conv2.weight))),
+        (
+            "2.bias",
+            floats(pick.pick(model.conv2.bias.as_ref().unwrap())),
+        ),
+        ("5.weight", floats(linear(&model.fc1.weight))),
+        (
+            "5.bias",
+            floats(pick.pick(model.fc1.bias.as_ref().unwrap())),
+        ),
+        ("7.weight", floats(linear(&model.fc2.weight))),
+        (
+            "7.bias",
+            floats(pick.pick(model.fc2.bias.as_ref().unwrap())),
+        ),
+    ]
+}
+
+/// What is taken of a parameter.
+trait Pick {
+    fn pick<const D: usize>(&self, parameter: &Param<Tensor<D>>) -> Tensor<D>;
+}
+
+impl Pick for GradientsParams {
+    fn pick<const D: usize>(&self, parameter: &Param<Tensor<D>>) -> Tensor<D> {
+        self.get(parameter.id).unwrap()
+    }
+}
+
+fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.into_data().iter().collect()
+}
+
+fn norm(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(|value| value * value).sum::<f64>().sqrt()
+}
+
+/// Trains as the reference did, and compares losses and first gradients.
+fn steps_equal_the_reference(mode: &str, method: TrainingMethod, bound: BoundConfig) {
+    let Some(shared) = shared_folder() else {
+        return;
+    };
+    let folder = shared.join("golden/training-steps");
+    let text = std::fs::read_to_string(folder.join("train_steps.json")).unwrap();
+    let figures: Value = serde_json::from_str(&text).unwrap();
+    let expected = &figures["modes"][mode];
+    let reference = TensorFile::open(folder.join(format!("steps_{mode}.safetensors")));
+
+    let images = expected["images"].as_u64().unwrap() as usize;
+    let source = DataSource::new(Some(shared.join("data/mnist")));
+    let data = load(DatasetName::Mnist, Split::Train, &source).unwrap();
+    let (images, labels) = data.tensors(0..images, &test_device().autodiff());
+
+    let learner = RobustLearner::new(initial_model(&folder), objective(method, bound, &figures));
+    let optimizer = AdamConfig::new().with_epsilon(1e-8).init();
+    let mut learner = learner.learner(optimizer, 5e-4);
+    let losses = expected["losses"].as_array().unwrap();
+    assert!(losses.len() >= 2);
+    for (index, loss) in losses.iter().enumerate() {
+        let batch = RobustBatch {
+            images: images.clone(),
+            labels: labels.clone(),
+            step: HALF_WAY,
+        };
+        let output = learner.train_step(batch);
+        let expected = loss.as_f64().unwrap();
+        let found = output.item.loss.mean().into_scalar::<f64>();
+        let difference = (found / expected - 1.0).abs();
+        println!("{mode} step {index}: loss {found}, the reference has {expected}");
+        assert!(
+            difference <= LOSS_TOLERANCE,
+            "{mode} step {index}: {found} for {expected}"
+        );
+        if index == 0 {
+            let model = learner.model();
+            for (key, gradient) in in_reference_layout(layers(model.model()), &output.grads) {
+                let (values, _) = reference.values(&format!("grad.{key}"));
+                assert_eq!(values.len(), gradient.len(), "{mode} {key}");
+                let distance = norm(values.iter().zip(&gradient).map(|(a, b)| a - b));
+                let relative = distance / norm(values.into_iter());
+                println!("{mode} gradient of {key}: relative distance {relative:.2e}");
+                assert!(
+                    relative <= GRADIENT_TOLERANCE,
+                    "{mode} gradient of {key}: {relative:e}"
+                );
+            }
+        }
+        learner.lr_step();
+        learner.optimizer_step(output.grads);
+    }
+}
+
+fn crown_ibp(slope: LowerSlope) -> BoundConfig {
+    BoundConfig::new(Method::CrownIbp).with_slope(slope)
+}
+
+#[test]
+fn natural_steps_equal_the_reference() {
+    let bound = crown_ibp(LowerSlope::Adaptive);
+    steps_equal_the_reference("natural", TrainingMethod::Natural, bound);
+}
+
+#[test]
+fn interval_steps_equal_the_reference() {
+    let bound = BoundConfig::new(Method::Interval);
+    steps_equal_the_reference("interval", TrainingMethod::Robust, bound.clone());
+    steps_equal_the_reference(
+        "robust_natural-interval",
+        TrainingMethod::RobustNatural,
+        bound,
+    );
+}
+
+#[test]
+fn crown_ibp_steps_equal_the_reference() {
+    for (mode, slope) in [
+        ("crown-interval", LowerSlope::Adaptive),
+        ("crown-interval-same-slope", LowerSlope::Same),
+        ("crown-interval-zero-lb", LowerSlope::Zero),
+    ] {
+        steps_equal_the_reference(mode, TrainingMethod::Robust, crown_ibp(slope));
+    }
+}
+
+#[test]
+fn mixed_crown_ibp_steps_equal_the_reference() {
+    let bound = crown_ibp(LowerSlope::Adaptive);
+    let method = TrainingMethod::RobustNatural;
+    steps_equal_the_reference("robust_natural-crown-interval", method, bound);
+}
+
+#[test]
+fn crown_steps_equal_the_reference() {
+    let bound = BoundConfig::new(Method::Crown).with_all_neurons(true);
+    steps_equal_the_reference("crown-full", TrainingMethod::Robust, bound);
+}
