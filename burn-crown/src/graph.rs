@@ -67,11 +67,11 @@ impl Graph {
     /// The operator that makes a perturbed node, unless it is affine.
     pub(crate) fn nonlinear(&self, index: usize) -> Option<&dyn Operator> {
         match &self.nodes[index] {
-            Node { source: Source::Operator { operator, .. }, perturbed: true, .. }
-                if !operator.is_affine() =>
-            {
-                Some(operator.as_ref())
-            }
+            Node {
+                source: Source::Operator { operator, .. },
+                perturbed: true,
+                ..
+            } if !operator.is_affine() => Some(operator.as_ref()),
             _ => None,
         }
     }
@@ -97,7 +97,10 @@ impl Graph {
         let mut reached = vec![false; target + 1];
         reached[target] = true;
         let mut frontier = Vec::new();
-        for index in (0..=target).rev().filter(|&index| self.nodes[index].perturbed) {
+        for index in (0..=target)
+            .rev()
+            .filter(|&index| self.nodes[index].perturbed)
+        {
             if !reached[index] {
                 continue;
             }

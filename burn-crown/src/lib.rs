@@ -1,4 +1,49 @@
-#![doc = "Certified robustness for Burn."]
+//! Certified robustness for [Burn](burn): sound bounds on what a network can output for every
+//! input in a region, and training that minimises them.
+//!
+//! 1. Derive [`Bounded`] beside `Module`. It records the module's own `forward`.
+//! 2. Describe the region with a [`Perturbation`], the question with a [`Specification`], the
+//!    method with a [`BoundConfig`].
+//! 3. Ask a [`Verifier`] for [`Bounds`]. Positive lower bounds of all margins certify an image.
+//! 4. Train with [`train::RobustLearner`] in Burn's `SupervisedTraining`.
+//!
+//! ```
+//! use burn::{module::Module, nn, tensor::{Device, Tensor, activation::relu}};
+//! use burn_crown::{Bounded, Perturbation, Specification, Verifier};
+//!
+//! #[derive(Module, Bounded, Debug)]
+//! struct Net {
+//!     hidden: nn::Linear,
+//!     output: nn::Linear,
+//! }
+//!
+//! impl Net {
+//!     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+//!         self.output.forward(relu(self.hidden.forward(x)))
+//!     }
+//! }
+//!
+//! let device = Device::flex();
+//! let net = Net {
+//!     hidden: nn::LinearConfig::new(2, 8).init(&device),
+//!     output: nn::LinearConfig::new(8, 2).init(&device),
+//! };
+//! let x = Tensor::from_floats([[0.5, 0.5]], &device);
+//! let bounds =
+//!     Verifier::new(net).bounds(x, &Perturbation::l2(0.1), &Specification::Outputs)?;
+//! assert!(bounds.lower.lower_equal(bounds.upper).all().into_scalar::<bool>());
+//! # Ok::<(), burn_crown::BoundError>(())
+//! ```
+//!
+//! How it works: the forward pass becomes a graph of operators, each with three faces (its value,
+//! its interval, its linear relaxation backward), and the bound methods are written once on these
+//! faces. The graph is recorded once for each input shape; parameters are bound live, tracked by
+//! autodiff in training. What has no relaxation is refused with a [`TraceError`].
+//!
+//! # Features
+//!
+//! `flex` (default) and `tch`, `cuda`, `rocm`, `wgpu`, `vulkan`, `metal`, `cpu`: Burn's backends of
+//! the same names.
 
 extern crate self as burn_crown;
 
@@ -23,6 +68,11 @@ pub use spec::Specification;
 pub use tensor::AnyTensor;
 pub use trace::GraphCache;
 pub use verifier::Verifier;
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 /// What the code made by the derive stands on.
 #[doc(hidden)]

@@ -29,7 +29,9 @@ impl Norm {
             Self::L1 => Ok(f64::INFINITY),
             Self::Lp(1.0) => Ok(f64::INFINITY),
             Self::Lp(p) if p.is_finite() && p > 1.0 => Ok(p / (p - 1.0)),
-            Self::Lp(p) => Err(invalid(format!("the exponent of an Lp norm is {p}, not in [1, ∞)"))),
+            Self::Lp(p) => Err(invalid(format!(
+                "the exponent of an Lp norm is {p}, not in [1, ∞)"
+            ))),
         }
     }
 }
@@ -82,15 +84,28 @@ impl Perturbation {
 
     /// A distance of at most `epsilon` in a norm.
     pub fn ball(norm: Norm, epsilon: f64) -> Self {
-        let shape = RegionShape::Ball { norm, radius: epsilon };
-        Self { shape, scale: None, range: None }
+        let shape = RegionShape::Ball {
+            norm,
+            radius: epsilon,
+        };
+        Self {
+            shape,
+            scale: None,
+            range: None,
+        }
     }
 
     /// Every point between two tensors of the input's shape, whatever the input is.
     pub fn between<const D: usize>(lower: Tensor<D>, upper: Tensor<D>) -> Self {
-        let shape =
-            RegionShape::Between { lower: AnyTensor::new(lower), upper: AnyTensor::new(upper) };
-        Self { shape, scale: None, range: None }
+        let shape = RegionShape::Between {
+            lower: AnyTensor::new(lower),
+            upper: AnyTensor::new(upper),
+        };
+        Self {
+            shape,
+            scale: None,
+            range: None,
+        }
     }
 
     /// The valid range of every element; the region is cut with it.
@@ -149,28 +164,49 @@ impl Perturbation {
                 let radius = match &self.scale {
                     None => AnyTensor::full(&x.shape(), *radius, x),
                     Some(scale) => {
-                        if scale.iter().any(|scale| !(scale.is_finite() && *scale >= 0.0)) {
+                        if scale
+                            .iter()
+                            .any(|scale| !(scale.is_finite() && *scale >= 0.0))
+                        {
                             return Err(invalid(format!("a channel scale of {scale:?}")));
                         }
-                        channels(x, scale, "scale")?.mul_scalar(*radius).expand(&x.shape())
+                        channels(x, scale, "scale")?
+                            .mul_scalar(*radius)
+                            .expand(&x.shape())
                     }
                 };
-                let ball = Ball { center: x.clone(), radius, dual, range };
-                Ok(if dual == 1.0 { Region::Box(ball.hull()) } else { Region::Ball(ball) })
+                let ball = Ball {
+                    center: x.clone(),
+                    radius,
+                    dual,
+                    range,
+                };
+                Ok(if dual == 1.0 {
+                    Region::Box(ball.hull())
+                } else {
+                    Region::Ball(ball)
+                })
             }
         }
     }
 
     fn range_of(&self, x: &AnyTensor) -> Result<Option<Interval>, BoundError> {
-        let Some((lower, upper)) = &self.range else { return Ok(None) };
+        let Some((lower, upper)) = &self.range else {
+            return Ok(None);
+        };
         let ordered = lower.iter().zip(upper).all(|(lower, upper)| lower <= upper);
         if lower.len() != upper.len() || !ordered {
-            return Err(invalid(format!("the valid range is {lower:?} to {upper:?}")));
+            return Err(invalid(format!(
+                "the valid range is {lower:?} to {upper:?}"
+            )));
         }
         let bound = |values: &[f64]| -> Result<AnyTensor, BoundError> {
             Ok(channels(x, values, "range")?.expand(&x.shape()))
         };
-        Ok(Some(Interval { lower: bound(lower)?, upper: bound(upper)? }))
+        Ok(Some(Interval {
+            lower: bound(lower)?,
+            upper: bound(upper)?,
+        }))
     }
 }
 
@@ -181,7 +217,11 @@ const RANGE_TOLERANCE: f64 = 1e-3;
 /// An input outside its range has a region that does not hold it; a certificate for that region
 /// would say nothing about the input.
 fn check_inside(x: &AnyTensor, range: &Interval) -> Result<(), BoundError> {
-    let slack = range.upper.clone().sub(range.lower.clone()).mul_scalar(RANGE_TOLERANCE);
+    let slack = range
+        .upper
+        .clone()
+        .sub(range.lower.clone())
+        .mul_scalar(RANGE_TOLERANCE);
     let above = x.clone().sub(range.upper.clone()).sub(slack.clone());
     let below = range.lower.clone().sub(x.clone()).sub(slack);
     let worst = above.max(below).detach().largest();
@@ -212,9 +252,14 @@ fn between(
     }
     let gap = lower.clone().sub(upper.clone()).detach().largest();
     if !(gap <= 0.0) {
-        return Err(invalid("the lower end of the box is above the upper one, or NaN".into()));
+        return Err(invalid(
+            "the lower end of the box is above the upper one, or NaN".into(),
+        ));
     }
-    let interval = Interval { lower: lower.clone(), upper: upper.clone() };
+    let interval = Interval {
+        lower: lower.clone(),
+        upper: upper.clone(),
+    };
     Ok(Region::Box(match range {
         Some(range) => interval.clamp_to(&range),
         None => interval,
@@ -235,7 +280,10 @@ fn channels(x: &AnyTensor, values: &[f64], what: &str) -> Result<AnyTensor, Boun
         }
         shape[1] = values.len();
     }
-    Ok(AnyTensor::from_data_like(TensorData::new(values.to_vec(), shape), x))
+    Ok(AnyTensor::from_data_like(
+        TensorData::new(values.to_vec(), shape),
+        x,
+    ))
 }
 
 fn invalid(reason: String) -> BoundError {
@@ -252,12 +300,18 @@ pub struct Input {
 impl Input {
     /// An input that may change, `[B, ...]`.
     pub fn perturbed<const D: usize>(value: Tensor<D>, perturbation: Perturbation) -> Self {
-        Self { value: AnyTensor::new(value), perturbation: Some(perturbation) }
+        Self {
+            value: AnyTensor::new(value),
+            perturbation: Some(perturbation),
+        }
     }
 
     /// An input that stays as it is, such as a mask: `[B, ...]`, or `[1, ...]` for all images.
     pub fn fixed<const D: usize>(value: Tensor<D>) -> Self {
-        Self { value: AnyTensor::new(value), perturbation: None }
+        Self {
+            value: AnyTensor::new(value),
+            perturbation: None,
+        }
     }
 
     /// Whether the input may change.

@@ -55,7 +55,10 @@ impl Specification {
 
 fn identity(size: usize) -> TensorData {
     let mut values = vec![0.0_f64; size * size];
-    values.iter_mut().step_by(size + 1).for_each(|value| *value = 1.0);
+    values
+        .iter_mut()
+        .step_by(size + 1)
+        .for_each(|value| *value = 1.0);
     TensorData::new(values, [1, size, size])
 }
 
@@ -66,7 +69,10 @@ fn read_labels(
 ) -> Result<Vec<usize>, BoundError> {
     let values: Vec<i64> = labels.clone().into_data().iter::<i64>().collect();
     if values.len() != batch {
-        return Err(mismatch(format!("{} labels for a batch of {batch}", values.len())));
+        return Err(mismatch(format!(
+            "{} labels for a batch of {batch}",
+            values.len()
+        )));
     }
     values
         .iter()

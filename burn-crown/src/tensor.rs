@@ -5,11 +5,12 @@
 //! differentiable where Burn's is, and a tensor without autodiff counts as a constant beside one
 //! with it.
 
+use burn::backend::ir::TensorId;
 use burn::backend::ops::{
-    ActivationOps, ConvOptions, ConvTransposeOptions, BoolTensorOps, FloatTensorOps, ModuleOps, PadMode,
+    ActivationOps, BoolTensorOps, ConvOptions, ConvTransposeOptions, FloatTensorOps, ModuleOps,
+    PadMode,
 };
 use burn::backend::tensor::IndexingUpdateOp;
-use burn::backend::ir::TensorId;
 use burn::backend::{
     BackendTensor, BoolDType, Dispatch, DispatchTensor, DispatchTensorKind, Scalar, Slice,
     TensorMetadata, get_device_settings,
@@ -40,7 +41,11 @@ impl AnyTensor {
     /// If the rank is not `D`.
     pub fn into_tensor<const D: usize>(self) -> Tensor<D> {
         let shape = self.shape();
-        assert_eq!(shape.len(), D, "a tensor of shape {shape:?} has not rank {D}");
+        assert_eq!(
+            shape.len(),
+            D,
+            "a tensor of shape {shape:?} has not rank {D}"
+        );
         Tensor::from_dispatch(self.0)
     }
 
@@ -188,12 +193,20 @@ impl AnyTensor {
 
     pub(crate) fn greater_scalar(self, rhs: f64) -> AnyMask {
         let dtype = self.bool_dtype();
-        AnyMask(Dispatch::float_greater_elem(self.0, Scalar::Float(rhs), dtype))
+        AnyMask(Dispatch::float_greater_elem(
+            self.0,
+            Scalar::Float(rhs),
+            dtype,
+        ))
     }
 
     pub(crate) fn greater_equal_scalar(self, rhs: f64) -> AnyMask {
         let dtype = self.bool_dtype();
-        AnyMask(Dispatch::float_greater_equal_elem(self.0, Scalar::Float(rhs), dtype))
+        AnyMask(Dispatch::float_greater_equal_elem(
+            self.0,
+            Scalar::Float(rhs),
+            dtype,
+        ))
     }
 
     /// `value` where the mask holds, `self` elsewhere.
@@ -203,7 +216,11 @@ impl AnyTensor {
 
     /// `value` where the mask holds, `self` elsewhere.
     pub(crate) fn mask_fill(self, mask: AnyMask, value: f64) -> Self {
-        Self(Dispatch::float_mask_fill(self.0, mask.0, Scalar::Float(value)))
+        Self(Dispatch::float_mask_fill(
+            self.0,
+            mask.0,
+            Scalar::Float(value),
+        ))
     }
 
     fn bool_dtype(&self) -> BoolDType {
@@ -214,7 +231,10 @@ impl AnyTensor {
 
     /// Sums over the given dims, which stay with size 1.
     pub(crate) fn sum_dims(self, dims: &[usize]) -> Self {
-        Self(dims.iter().fold(self.0, |tensor, &dim| Dispatch::float_sum_dim(tensor, dim)))
+        Self(
+            dims.iter()
+                .fold(self.0, |tensor, &dim| Dispatch::float_sum_dim(tensor, dim)),
+        )
     }
 
     /// Sums over every dim but the first: `[B, …]` to `[B]`.
@@ -227,9 +247,16 @@ impl AnyTensor {
     pub(crate) fn largest(self) -> f64 {
         let count = self.shape().iter().product();
         let values = self.reshape(&[count]).into_tensor::<1>();
-        values.into_data().iter::<f64>().fold(f64::NEG_INFINITY, |largest, value| {
-            if largest.is_nan() || value.is_nan() { f64::NAN } else { largest.max(value) }
-        })
+        values
+            .into_data()
+            .iter::<f64>()
+            .fold(f64::NEG_INFINITY, |largest, value| {
+                if largest.is_nan() || value.is_nan() {
+                    f64::NAN
+                } else {
+                    largest.max(value)
+                }
+            })
     }
 
     /// The maxima over a dim, which stays with size 1.
@@ -294,18 +321,6 @@ impl AnyTensor {
             .reshape(&with(&[batch * times]))
     }
 
-    /// Rows `start..end` of the first dim.
-    pub(crate) fn rows(self, start: usize, end: usize) -> Self {
-        let shape = self.shape();
-        if start == 0 && end == shape[0] {
-            return self;
-        }
-        let slices: Vec<(usize, usize)> = std::iter::once((start, end))
-            .chain(shape[1..].iter().map(|&size| (0, size)))
-            .collect();
-        self.slice(&slices)
-    }
-
     /// The range `start..end` of each dim.
     pub(crate) fn slice(self, ranges: &[(usize, usize)]) -> Self {
         let slices: Vec<Slice> = ranges
@@ -316,12 +331,19 @@ impl AnyTensor {
     }
 
     pub(crate) fn cat(tensors: Vec<Self>, dim: usize) -> Self {
-        Self(Dispatch::float_cat(tensors.into_iter().map(|tensor| tensor.0).collect(), dim))
+        Self(Dispatch::float_cat(
+            tensors.into_iter().map(|tensor| tensor.0).collect(),
+            dim,
+        ))
     }
 
     /// Pads each dim with `(before, after)` copies of a constant.
     pub(crate) fn pad(self, padding: &[(usize, usize)], value: f64) -> Self {
-        Self(Dispatch::float_pad(self.0, padding, PadMode::Constant(value as f32)))
+        Self(Dispatch::float_pad(
+            self.0,
+            padding,
+            PadMode::Constant(value as f32),
+        ))
     }
 
     /// Adds `values` `[B, K]` to the columns `indices` `[B, K]` of `self` `[B, N]`.
@@ -342,7 +364,12 @@ impl AnyTensor {
     }
 
     pub(crate) fn conv2d(self, weight: Self, bias: Option<Self>, options: ConvOptions<2>) -> Self {
-        Self(Dispatch::conv2d(self.0, weight.0, bias.map(|bias| bias.0), options))
+        Self(Dispatch::conv2d(
+            self.0,
+            weight.0,
+            bias.map(|bias| bias.0),
+            options,
+        ))
     }
 
     pub(crate) fn conv_transpose2d(self, weight: Self, options: ConvTransposeOptions<2>) -> Self {
@@ -357,7 +384,14 @@ impl AnyTensor {
         count_include_pad: bool,
         ceil_mode: bool,
     ) -> Self {
-        Self(Dispatch::avg_pool2d(self.0, kernel, stride, padding, count_include_pad, ceil_mode))
+        Self(Dispatch::avg_pool2d(
+            self.0,
+            kernel,
+            stride,
+            padding,
+            count_include_pad,
+            ceil_mode,
+        ))
     }
 }
 

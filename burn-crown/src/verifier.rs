@@ -22,7 +22,11 @@ pub struct Verifier<M> {
 impl<M: Bounded> Verifier<M> {
     /// A verifier that bounds by [`Method::Crown`], the tightest method.
     pub fn new(module: M) -> Self {
-        Self { module, config: BoundConfig::new(Method::Crown), cache: GraphCache::new() }
+        Self {
+            module,
+            config: BoundConfig::new(Method::Crown),
+            cache: GraphCache::new(),
+        }
     }
 
     /// With another method or other options.
@@ -58,7 +62,8 @@ impl<M: Bounded> Verifier<M> {
         perturbation: &Perturbation,
         specification: &Specification,
     ) -> Result<Bounds, BoundError> {
-        self.analyse(input, perturbation)?.bounds(specification, &self.config)
+        self.analyse(input, perturbation)?
+            .bounds(specification, &self.config)
     }
 
     /// Lower and upper bounds `[B, classes − 1]` of the margins of the labels `[B]`; see

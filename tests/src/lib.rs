@@ -1,5 +1,9 @@
 //! What the integration tests share.
 
+pub mod parameters;
+pub mod random_net;
+pub mod regions;
+pub mod spec_net;
 pub mod tensors;
 
 use std::path::PathBuf;

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use burn::module::{Module, Param};
+use burn::module::Param;
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::Tensor;
 use burn_crown::train::{
@@ -19,8 +19,8 @@ use serde_json::Value;
 
 /// The largest difference of a loss, relative.
 const LOSS_TOLERANCE: f64 = 1e-4;
-/// The largest distance of a gradient, relative to its norm.
-const GRADIENT_TOLERANCE: f64 = 1e-3;
+/// The largest distance of a gradient, and of a trained parameter, relative to its norm.
+const TENSOR_TOLERANCE: f64 = 1e-3;
 
 /// The step at which this schedule stands at half of its target, as the reference did.
 const HALF_WAY: usize = 1;
@@ -93,6 +93,15 @@ impl Pick for GradientsParams {
     }
 }
 
+/// Takes the values of the parameters.
+struct Values;
+
+impl Pick for Values {
+    fn pick<const D: usize>(&self, parameter: &Param<Tensor<D>>) -> Tensor<D> {
+        parameter.val()
+    }
+}
+
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.into_data().iter().collect()
 }
@@ -132,27 +141,38 @@ fn steps_equal_the_reference(mode: &str, method: TrainingMethod, bound: BoundCon
         let expected = loss.as_f64().unwrap();
         let found = output.item.loss.mean().into_scalar::<f64>();
         let difference = (found / expected - 1.0).abs();
-        println!("{mode} step {index}: loss {found}, the reference has {expected}");
+        eprintln!("{mode} step {index}: loss {found}, the reference has {expected}");
         assert!(
             difference <= LOSS_TOLERANCE,
             "{mode} step {index}: {found} for {expected}"
         );
         if index == 0 {
-            let model = learner.model();
-            for (key, gradient) in in_reference_layout(layers(model.model()), &output.grads) {
-                let (values, _) = reference.values(&format!("grad.{key}"));
-                assert_eq!(values.len(), gradient.len(), "{mode} {key}");
-                let distance = norm(values.iter().zip(&gradient).map(|(a, b)| a - b));
-                let relative = distance / norm(values.into_iter());
-                println!("{mode} gradient of {key}: relative distance {relative:.2e}");
-                assert!(
-                    relative <= GRADIENT_TOLERANCE,
-                    "{mode} gradient of {key}: {relative:e}"
-                );
-            }
+            let found = in_reference_layout(layers(learner.model().model()), &output.grads);
+            tensors_equal_the_reference(mode, "grad", found, &reference);
         }
         learner.lr_step();
         learner.optimizer_step(output.grads);
+    }
+    let found = in_reference_layout(layers(learner.model().model()), &Values);
+    tensors_equal_the_reference(mode, "final", found, &reference);
+}
+
+fn tensors_equal_the_reference(
+    mode: &str,
+    kind: &str,
+    found: Vec<(&'static str, Vec<f64>)>,
+    reference: &TensorFile,
+) {
+    for (key, found) in found {
+        let (expected, _) = reference.values(&format!("{kind}.{key}"));
+        assert_eq!(expected.len(), found.len(), "{mode} {kind}.{key}");
+        let distance = norm(expected.iter().zip(&found).map(|(a, b)| a - b));
+        let relative = distance / norm(expected.into_iter());
+        eprintln!("{mode} {kind}.{key}: relative distance {relative:.2e}");
+        assert!(
+            relative <= TENSOR_TOLERANCE,
+            "{mode} {kind}.{key}: {relative:e}"
+        );
     }
 }
 

@@ -87,7 +87,10 @@ impl Analysis {
             .map(|node| leaf(&node.source))
             .collect::<Result<Vec<_>, BoundError>>()?;
         let leaves = Intervals::new(graph, first.clone(), regions);
-        Ok(Self { intervals: RefCell::new(leaves.clone()), leaves })
+        Ok(Self {
+            intervals: RefCell::new(leaves.clone()),
+            leaves,
+        })
     }
 
     /// Lower and upper bounds of a specification.
@@ -103,7 +106,10 @@ impl Analysis {
         let target = self.target();
         if config.method == Method::Interval && matches!(specification, Specification::Outputs) {
             let mut intervals = self.intervals.borrow_mut();
-            let output = intervals.ensure(target).interval().map(AnyTensor::flatten_features);
+            let output = intervals
+                .ensure(target)
+                .interval()
+                .map(AnyTensor::flatten_features);
             return Ok(Bounds {
                 lower: guarded(output.lower, &intervals, target),
                 upper: guarded(output.upper, &intervals, target),
@@ -130,7 +136,11 @@ impl Analysis {
     ) -> Result<Tensor<2>, BoundError> {
         let rows = self.rows(specification)?;
         let known = self.known_for(config);
-        Ok(guarded(self.lower_rows(&known, rows, config), &known, self.target()))
+        Ok(guarded(
+            self.lower_rows(&known, rows, config),
+            &known,
+            self.target(),
+        ))
     }
 
     /// The share of the inputs of nonlinear operators on which intervals leave the relaxation
@@ -194,7 +204,9 @@ impl Analysis {
             .step_by(chunk)
             .map(|start| {
                 let end = (start + chunk).min(shape[1]);
-                let part = rows.clone().slice(&[(0, shape[0]), (start, end), (0, shape[2])]);
+                let part = rows
+                    .clone()
+                    .slice(&[(0, shape[0]), (start, end), (0, shape[2])]);
                 lower_bound(known, target, part, config.slope, stop)
             })
             .collect();
@@ -205,12 +217,17 @@ impl Analysis {
 /// A bound `[B, S]` that is NaN where one that it stands on is not finite.
 fn guarded(bound: AnyTensor, known: &Intervals, target: usize) -> Tensor<2> {
     let guard = known.guard(target);
-    guard.map_or(bound.clone(), |guard| bound.add(guard)).into_tensor()
+    guard
+        .map_or(bound.clone(), |guard| bound.add(guard))
+        .into_tensor()
 }
 
 fn check_compatible(input: &AnyTensor, other: &AnyTensor) -> Result<(), BoundError> {
     if input.dtype() != other.dtype() {
-        return Err(BoundError::DataType { input: input.dtype(), parameter: other.dtype() });
+        return Err(BoundError::DataType {
+            input: input.dtype(),
+            parameter: other.dtype(),
+        });
     }
     let (input, parameter) = (input.device().inner(), other.device().inner());
     if input != parameter {

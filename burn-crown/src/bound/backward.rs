@@ -36,12 +36,15 @@ pub(super) fn lower_bound(
     forms[target] = Some(rows.reshape(&shape));
     let mut bound: Option<AnyTensor> = None;
     for index in (0..=target).rev() {
-        let Some(form) = forms[index].take() else { continue };
+        let Some(form) = forms[index].take() else {
+            continue;
+        };
         let ends = stop == Stop::Nonlinear && graph.nonlinear(index).is_some();
         let part = match &graph.nodes[index].source {
             Source::Operator { operator, inputs } if !ends => {
                 let nodes: Vec<_> = inputs.iter().map(|&input| &graph.nodes[input]).collect();
-                let shapes: Vec<&[usize]> = nodes.iter().map(|node| node.shape.as_slice()).collect();
+                let shapes: Vec<&[usize]> =
+                    nodes.iter().map(|node| node.shape.as_slice()).collect();
                 let perturbed: Vec<bool> = nodes.iter().map(|node| node.perturbed).collect();
                 let regions: Vec<_> = inputs.iter().map(|&input| known.known(input)).collect();
                 let step = Step {

@@ -78,7 +78,9 @@ fn all_neurons(known: &Intervals, index: usize, config: &BoundConfig) -> Interva
 fn open_neurons(known: &mut Intervals, index: usize, config: &BoundConfig) -> Interval {
     let interval = known.ensure(index).interval();
     let graph = known.graph.clone();
-    let Some(mask) = open_mask(&graph, index, &interval) else { return interval };
+    let Some(mask) = open_mask(&graph, index, &interval) else {
+        return interval;
+    };
     let (batch, features) = (graph.batch, graph.features(index));
     let open = Open::read(&mask, batch, features);
     if open.width == 0 {
@@ -122,13 +124,18 @@ fn bound_elements(
     let positions = Tensor::<1, Int>::arange(0..features as i64, &picked.device())
         .reshape([1, 1, features as i32])
         .expand([batch, count, features]);
-    let picked = picked.reshape([batch as i32, count as i32, 1]).expand([batch, count, features]);
+    let picked = picked
+        .reshape([batch as i32, count as i32, 1])
+        .expand([batch, count, features]);
     let rows = AnyTensor::new(picked.equal(positions).float()).cast_like(known.like());
     // The upper bound of a value is the negated lower bound of its negation.
     let both = AnyTensor::cat(vec![rows.clone(), rows.neg()], 1);
     let bound = lower_bound(known, index, both, config.slope, Stop::Inputs);
     let half = |start: usize| bound.clone().slice(&[(0, batch), (start, start + count)]);
-    Interval { lower: half(0), upper: half(count).neg() }
+    Interval {
+        lower: half(0),
+        upper: half(count).neg(),
+    }
 }
 
 /// The open elements of each image.
@@ -140,11 +147,21 @@ struct Open {
 
 impl Open {
     fn read(mask: &AnyMask, batch: usize, features: usize) -> Self {
-        let values = mask.clone().reshape(&[batch, features]).into_tensor::<2>().into_data();
+        let values = mask
+            .clone()
+            .reshape(&[batch, features])
+            .into_tensor::<2>()
+            .into_data();
         let values: Vec<bool> = values.iter::<bool>().collect();
         let images: Vec<Vec<i64>> = values
             .chunks(features)
-            .map(|image| (0..).zip(image).filter(|(_, open)| **open).map(|(at, _)| at).collect())
+            .map(|image| {
+                (0..)
+                    .zip(image)
+                    .filter(|(_, open)| **open)
+                    .map(|(at, _)| at)
+                    .collect()
+            })
             .collect();
         let width = images.iter().map(Vec::len).max().unwrap_or(0);
         Self { images, width }
@@ -160,9 +177,15 @@ impl Open {
                 .iter()
                 .flat_map(move |image| (start..end).map(move |position| at(position, image)))
         };
-        let picked: Vec<i64> = cells().map(|cell| cell.unwrap_or(features as i64)).collect();
-        let valid: Vec<f64> =
-            cells().map(|cell| if cell.is_some() { 1.0 } else { 0.0 }).collect();
-        (TensorData::new(picked, shape), TensorData::new(valid, shape))
+        let picked: Vec<i64> = cells()
+            .map(|cell| cell.unwrap_or(features as i64))
+            .collect();
+        let valid: Vec<f64> = cells()
+            .map(|cell| if cell.is_some() { 1.0 } else { 0.0 })
+            .collect();
+        (
+            TensorData::new(picked, shape),
+            TensorData::new(valid, shape),
+        )
     }
 }

@@ -18,7 +18,11 @@ pub(super) struct Intervals {
 impl Intervals {
     /// Starts from the leaves of the graph.
     pub(super) fn new(graph: Arc<Graph>, like: AnyTensor, leaves: Vec<Option<Region>>) -> Self {
-        Self { graph, like, regions: leaves }
+        Self {
+            graph,
+            like,
+            regions: leaves,
+        }
     }
 
     /// A tensor of the data type and on the device of the computation.
@@ -50,11 +54,16 @@ impl Intervals {
             unreachable!("leaves are known from the start")
         };
         if node.perturbed {
-            let regions: Vec<Region> =
-                inputs.iter().map(|&input| self.get(input).clone()).collect();
+            let regions: Vec<Region> = inputs
+                .iter()
+                .map(|&input| self.get(input).clone())
+                .collect();
             return operator.interval(&regions);
         }
-        let values: Vec<AnyTensor> = inputs.iter().map(|&input| self.get(input).fixed()).collect();
+        let values: Vec<AnyTensor> = inputs
+            .iter()
+            .map(|&input| self.get(input).fixed())
+            .collect();
         Region::Fixed(operator.evaluate(&values))
     }
 
@@ -72,7 +81,9 @@ impl Intervals {
 
     /// The region of a node that is known.
     pub(super) fn get(&self, index: usize) -> &Region {
-        self.regions[index].as_ref().expect("the region was asked for before")
+        self.regions[index]
+            .as_ref()
+            .expect("the region was asked for before")
     }
 
     /// The region of a node, if it is known.
@@ -91,7 +102,10 @@ impl Intervals {
             .map(|region| {
                 let Interval { lower, upper } = region.interval();
                 let spread = upper.detach().sub(lower.detach());
-                spread.mul_scalar(0.0).sum_features().reshape(&[self.graph.batch, 1])
+                spread
+                    .mul_scalar(0.0)
+                    .sum_features()
+                    .reshape(&[self.graph.batch, 1])
             })
             .reduce(AnyTensor::add)
     }

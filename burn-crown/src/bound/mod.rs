@@ -6,6 +6,6 @@ mod config;
 mod crown;
 mod intervals;
 
-pub use crate::perturbation::Input;
+pub(crate) use crate::perturbation::Input;
 pub use analysis::{Analysis, Bounds, certified};
 pub use config::{BoundConfig, LowerSlope, Method};

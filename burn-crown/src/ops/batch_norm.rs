@@ -22,15 +22,13 @@ impl BatchNorm {
 }
 
 impl Operator for BatchNorm {
-    fn name(&self) -> &'static str {
-        "BatchNorm"
-    }
-
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         operands[1..]
             .iter()
             .any(|operand| operand.perturbed)
-            .then(|| Refusal::unsupported("its statistics or parameters depend on the perturbed input"))
+            .then(|| {
+                Refusal::unsupported("its statistics or parameters depend on the perturbed input")
+            })
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
@@ -51,6 +49,9 @@ impl Operator for BatchNorm {
         let fixed = [1, 2, 3, 4].map(|index| step.fixed(index));
         let (scale, shift) = self.scale_and_shift(fixed, form.rank());
         let bias = Some(step.dot(form.clone(), shift));
-        Contribution { forms: vec![Some(form.mul(scale)), None, None, None, None], bias }
+        Contribution {
+            forms: vec![Some(form.mul(scale)), None, None, None, None],
+            bias,
+        }
     }
 }

@@ -32,17 +32,18 @@ impl Geometry {
         weight: AnyTensor,
         bias: Option<AnyTensor>,
     ) -> AnyTensor {
-        let options = ConvOptions::new_with_padding(
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups,
-        );
+        let options =
+            ConvOptions::new_with_padding(self.stride, self.padding, self.dilation, self.groups);
         x.conv2d(weight, bias, options)
     }
 
     /// The adjoint: a form on the output `[R, O, H', W']` to one on an input of `size`.
-    pub(super) fn adjoint(&self, form: AnyTensor, weight: AnyTensor, size: [usize; 2]) -> AnyTensor {
+    pub(super) fn adjoint(
+        &self,
+        form: AnyTensor,
+        weight: AnyTensor,
+        size: [usize; 2],
+    ) -> AnyTensor {
         let (form_shape, kernel) = (form.shape(), weight.shape());
         // What the kernel covers of the padded input; a stride may leave some rows at its end
         // uncovered.
@@ -53,7 +54,13 @@ impl Geometry {
         });
         let symmetric = self.padding.iter().all(|(begin, end)| begin == end);
         let options = |padding: [usize; 2], padding_out: [usize; 2]| {
-            ConvTransposeOptions::new(self.stride, padding, padding_out, self.dilation, self.groups)
+            ConvTransposeOptions::new(
+                self.stride,
+                padding,
+                padding_out,
+                self.dilation,
+                self.groups,
+            )
         };
         if symmetric {
             let padding = self.padding.map(|(begin, _)| begin);
@@ -61,13 +68,17 @@ impl Geometry {
             return form.conv_transpose2d(weight, options(padding, uncovered));
         }
         let padded = form.conv_transpose2d(weight, options([0, 0], [0, 0]));
-        let missing = [0, 1].map(|dim| {
-            (self.padding[dim].0 + size[dim]).saturating_sub(covered[dim])
-        });
+        let missing =
+            [0, 1].map(|dim| (self.padding[dim].0 + size[dim]).saturating_sub(covered[dim]));
         let full = padded.pad(&[(0, 0), (0, 0), (0, missing[0]), (0, missing[1])], 0.0);
         let shape = full.shape();
         let [top, left] = self.padding.map(|(begin, _)| begin);
-        full.slice(&[(0, shape[0]), (0, shape[1]), (top, top + size[0]), (left, left + size[1])])
+        full.slice(&[
+            (0, shape[0]),
+            (0, shape[1]),
+            (top, top + size[0]),
+            (left, left + size[1]),
+        ])
     }
 }
 
@@ -114,7 +125,9 @@ impl Conv {
         let largest = |x: AnyTensor| {
             let shape = x.shape();
             let rest = shape[2..].iter().product();
-            x.reshape(&[shape[0], shape[1], rest]).max_dim(2).reshape(&[shape[0], shape[1]])
+            x.reshape(&[shape[0], shape[1], rest])
+                .max_dim(2)
+                .reshape(&[shape[0], shape[1]])
         };
         let (radius, weight) = (largest(radius), largest(weight.abs()));
         let norm = if self.geometry.groups == 1 {
@@ -129,10 +142,6 @@ impl Conv {
 }
 
 impl Operator for Conv {
-    fn name(&self) -> &'static str {
-        if self.one_dimensional { "Conv1d" } else { "Conv2d" }
-    }
-
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         operands[1..]
             .iter()
@@ -163,7 +172,9 @@ impl Operator for Conv {
         });
         let weight = self.raise(step.fixed(1));
         let shape = self.raise_shape(step.shapes[0]);
-        let form = self.geometry.adjoint(self.raise(form), weight, [shape[2], shape[3]]);
+        let form = self
+            .geometry
+            .adjoint(self.raise(form), weight, [shape[2], shape[3]]);
         forms[0] = Some(self.lower(form));
         Contribution { forms, bias }
     }

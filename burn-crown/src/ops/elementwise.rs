@@ -60,10 +60,6 @@ fn add_backward(form: AnyTensor, signed: AnyTensor, step: &Step) -> Contribution
 }
 
 impl Operator for Add {
-    fn name(&self) -> &'static str {
-        "Add"
-    }
-
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().add(inputs[1].clone())
     }
@@ -78,10 +74,6 @@ impl Operator for Add {
 }
 
 impl Operator for Sub {
-    fn name(&self) -> &'static str {
-        "Sub"
-    }
-
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().sub(inputs[1].clone())
     }
@@ -96,10 +88,6 @@ impl Operator for Sub {
 }
 
 impl Operator for Mul {
-    fn name(&self) -> &'static str {
-        "Mul"
-    }
-
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         operands
             .iter()
@@ -128,10 +116,6 @@ impl Operator for Mul {
 }
 
 impl Operator for Div {
-    fn name(&self) -> &'static str {
-        "Div"
-    }
-
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         operands
             .get(1)
@@ -152,15 +136,14 @@ impl Operator for Div {
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         let divisor = step.over_rows(step.fixed(1));
         let form = form.div(divisor).sum_to(&step.form_shape(0));
-        Contribution { forms: vec![Some(form), None], bias: None }
+        Contribution {
+            forms: vec![Some(form), None],
+            bias: None,
+        }
     }
 }
 
 impl Operator for Neg {
-    fn name(&self) -> &'static str {
-        "Neg"
-    }
-
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().neg()
     }
@@ -175,10 +158,6 @@ impl Operator for Neg {
 }
 
 impl Operator for AddScalar {
-    fn name(&self) -> &'static str {
-        "AddScalar"
-    }
-
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().add_scalar(self.0)
     }
@@ -192,15 +171,14 @@ impl Operator for AddScalar {
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         let total = form.clone().sum_features().mul_scalar(self.0);
         let bias = total.reshape(&[step.batch, step.rows]);
-        Contribution { forms: vec![Some(form)], bias: Some(bias) }
+        Contribution {
+            forms: vec![Some(form)],
+            bias: Some(bias),
+        }
     }
 }
 
 impl Operator for MulScalar {
-    fn name(&self) -> &'static str {
-        "MulScalar"
-    }
-
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().mul_scalar(self.0)
     }

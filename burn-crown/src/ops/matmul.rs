@@ -9,19 +9,25 @@ use crate::tensor::AnyTensor;
 pub(crate) struct Matmul;
 
 impl Operator for Matmul {
-    fn name(&self) -> &'static str {
-        "Matmul"
-    }
-
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
-        let [left, right] = operands else { return Some(Refusal::unsupported("a product has two operands")) };
+        let [left, right] = operands else {
+            return Some(Refusal::unsupported("a product has two operands"));
+        };
         if left.perturbed && right.perturbed {
-            return Some(Refusal::unsupported("both factors depend on the perturbed input"));
+            return Some(Refusal::unsupported(
+                "both factors depend on the perturbed input",
+            ));
         }
-        let (perturbed, index) = if left.perturbed { (left, 0) } else { (right, 1) };
+        let (perturbed, index) = if left.perturbed {
+            (left, 0)
+        } else {
+            (right, 1)
+        };
         let rank = perturbed.shape.len();
         if rank == 2 && index == 1 {
-            return Some(Refusal::mixes_batch("the batch is summed over: it is the first dim of the right factor"));
+            return Some(Refusal::mixes_batch(
+                "the batch is summed over: it is the first dim of the right factor",
+            ));
         }
         None
     }
@@ -41,9 +47,7 @@ impl Operator for Matmul {
                 let transposed = transpose(left.clone());
                 region.affine(
                     |x| left.clone().matmul(x),
-                    |radius, q| {
-                        transpose(norm_right(transpose(radius), transposed.clone(), q))
-                    },
+                    |radius, q| transpose(norm_right(transpose(radius), transposed.clone(), q)),
                 )
             }
         }
@@ -52,13 +56,23 @@ impl Operator for Matmul {
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         if step.is_perturbed(0) {
             let right = step.fixed(1);
-            let right = if right.rank() == 2 { right } else { step.over_rows(right) };
+            let right = if right.rank() == 2 {
+                right
+            } else {
+                step.over_rows(right)
+            };
             let form = form.matmul(transpose(right)).sum_to(&step.form_shape(0));
-            Contribution { forms: vec![Some(form), None], bias: None }
+            Contribution {
+                forms: vec![Some(form), None],
+                bias: None,
+            }
         } else {
             let left = step.over_rows(step.fixed(0));
             let form = transpose(left).matmul(form).sum_to(&step.form_shape(1));
-            Contribution { forms: vec![None, Some(form)], bias: None }
+            Contribution {
+                forms: vec![None, Some(form)],
+                bias: None,
+            }
         }
     }
 }
@@ -81,7 +95,13 @@ pub(super) fn norm_right(radius: AnyTensor, right: AnyTensor, q: f64) -> AnyTens
             .shape()
             .iter()
             .enumerate()
-            .map(|(d, &size)| if d == dim { (index, index + 1) } else { (0, size) })
+            .map(|(d, &size)| {
+                if d == dim {
+                    (index, index + 1)
+                } else {
+                    (0, size)
+                }
+            })
             .collect();
         x.clone().slice(&ranges)
     };

@@ -36,9 +36,6 @@ use crate::tensor::{AnyMask, AnyTensor};
 
 /// An operator of the graph.
 pub(crate) trait Operator: Debug + Send + Sync {
-    /// The name that error messages give it.
-    fn name(&self) -> &'static str;
-
     /// Why the operator cannot be bounded with these operands, if it cannot.
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         let _ = operands;
@@ -141,7 +138,11 @@ impl Step<'_> {
 
     /// A fixed tensor `[1 or B, ...]` as one that broadcasts over the rows of a form.
     pub(crate) fn over_rows(&self, fixed: AnyTensor) -> AnyTensor {
-        if fixed.shape()[0] == 1 { fixed } else { fixed.repeat_rows(self.rows) }
+        if fixed.shape()[0] == 1 {
+            fixed
+        } else {
+            fixed.repeat_rows(self.rows)
+        }
     }
 
     /// `A · c` for a fixed `c` that broadcasts to the shape of the form: `[B, S]`.
@@ -152,9 +153,15 @@ impl Step<'_> {
         let form = form.sum_to(&shape);
         let features: usize = shape[1..].iter().product();
         let (left, right) = if per_image {
-            (vec![self.batch, self.rows, features], vec![self.batch, features, 1])
+            (
+                vec![self.batch, self.rows, features],
+                vec![self.batch, features, 1],
+            )
         } else {
-            (vec![1, self.batch * self.rows, features], vec![1, features, 1])
+            (
+                vec![1, self.batch * self.rows, features],
+                vec![1, features, 1],
+            )
         };
         form.reshape(&left)
             .matmul(constant.reshape(&right))
@@ -171,6 +178,9 @@ pub(crate) struct Contribution {
 impl Contribution {
     /// For an operator with one input.
     pub(crate) fn unary(form: AnyTensor) -> Self {
-        Self { forms: vec![Some(form)], bias: None }
+        Self {
+            forms: vec![Some(form)],
+            bias: None,
+        }
     }
 }

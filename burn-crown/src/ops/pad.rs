@@ -11,12 +11,9 @@ pub(crate) struct Pad {
 }
 
 impl Operator for Pad {
-    fn name(&self) -> &'static str {
-        "Pad"
-    }
-
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
-        (operands[0].perturbed && self.padding[0] != (0, 0)).then(|| Refusal::mixes_batch("the batch dim is padded"))
+        (operands[0].perturbed && self.padding[0] != (0, 0))
+            .then(|| Refusal::mixes_batch("the batch dim is padded"))
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
@@ -24,7 +21,11 @@ impl Operator for Pad {
     }
 
     fn interval(&self, inputs: &[Region]) -> Region {
-        Region::Box(inputs[0].interval().map(|bound| bound.pad(&self.padding, self.value)))
+        Region::Box(
+            inputs[0]
+                .interval()
+                .map(|bound| bound.pad(&self.padding, self.value)),
+        )
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
@@ -41,6 +42,9 @@ impl Operator for Pad {
                 .mul_scalar(self.value)
                 .reshape(&[step.batch, step.rows])
         });
-        Contribution { forms: vec![Some(kept)], bias }
+        Contribution {
+            forms: vec![Some(kept)],
+            bias,
+        }
     }
 }

@@ -57,7 +57,12 @@ impl AvgPool {
             let end = reach.saturating_sub(size[dim] + self.padding[dim]);
             (self.padding[dim], end)
         });
-        let geometry = Geometry { stride: self.stride, padding, dilation: [1, 1], groups: 1 };
+        let geometry = Geometry {
+            stride: self.stride,
+            padding,
+            dilation: [1, 1],
+            groups: 1,
+        };
         let counts = geometry.apply(ones, kernel.clone(), None);
         let counts = counts.slice(&[(0, 1), (0, 1), (0, out[2]), (0, out[3])]);
         (geometry, kernel, pooled.div(counts))
@@ -65,10 +70,6 @@ impl AvgPool {
 }
 
 impl Operator for AvgPool {
-    fn name(&self) -> &'static str {
-        if self.one_dimensional { "AvgPool1d" } else { "AvgPool2d" }
-    }
-
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         let rows = inputs[0].shape()[0];
         self.join_channels(self.pool(self.split_channels(inputs[0].clone())), rows)

@@ -12,16 +12,16 @@ pub(crate) struct Reduce {
 }
 
 impl Operator for Reduce {
-    fn name(&self) -> &'static str {
-        if self.factor == 1.0 { "Sum" } else { "Mean" }
-    }
-
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
-        (operands[0].perturbed && self.dims.contains(&0)).then(|| Refusal::mixes_batch("the batch is summed over"))
+        (operands[0].perturbed && self.dims.contains(&0))
+            .then(|| Refusal::mixes_batch("the batch is summed over"))
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
-        inputs[0].clone().sum_dims(&self.dims).mul_scalar(self.factor)
+        inputs[0]
+            .clone()
+            .sum_dims(&self.dims)
+            .mul_scalar(self.factor)
     }
 
     fn interval(&self, inputs: &[Region]) -> Region {

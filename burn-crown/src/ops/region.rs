@@ -37,7 +37,10 @@ const NORM_FLOOR: f64 = 1e-36;
 
 impl Interval {
     pub(crate) fn around(center: AnyTensor, radius: AnyTensor) -> Self {
-        Self { lower: center.clone().sub(radius.clone()), upper: center.add(radius) }
+        Self {
+            lower: center.clone().sub(radius.clone()),
+            upper: center.add(radius),
+        }
     }
 
     pub(crate) fn center(&self) -> AnyTensor {
@@ -50,7 +53,10 @@ impl Interval {
 
     /// The interval that holds every point in both.
     pub(crate) fn intersect(self, other: Self) -> Self {
-        Self { lower: self.lower.max(other.lower), upper: self.upper.min(other.upper) }
+        Self {
+            lower: self.lower.max(other.lower),
+            upper: self.upper.min(other.upper),
+        }
     }
 
     /// The interval cut with a range; where the two do not meet, the range's nearest end.
@@ -60,7 +66,10 @@ impl Interval {
 
     /// The same rearrangement of both bounds.
     pub(crate) fn map(self, f: impl Fn(AnyTensor) -> AnyTensor) -> Self {
-        Self { lower: f(self.lower), upper: f(self.upper) }
+        Self {
+            lower: f(self.lower),
+            upper: f(self.upper),
+        }
     }
 }
 
@@ -78,7 +87,11 @@ impl Ball {
 impl Ball {
     /// Whether broadcasting against `other` copies elements, which makes it no ball of the copies.
     fn is_widened_by(&self, other: &AnyTensor) -> bool {
-        self.center.shape().iter().zip(other.shape()).any(|(&own, other)| own < other)
+        self.center
+            .shape()
+            .iter()
+            .zip(other.shape())
+            .any(|(&own, other)| own < other)
     }
 }
 
@@ -100,7 +113,10 @@ impl Region {
     /// The smallest box that holds the region.
     pub(crate) fn interval(&self) -> Interval {
         match self {
-            Region::Fixed(value) => Interval { lower: value.clone(), upper: value.clone() },
+            Region::Fixed(value) => Interval {
+                lower: value.clone(),
+                upper: value.clone(),
+            },
             Region::Box(interval) => interval.clone(),
             Region::Ball(ball) => ball.hull(),
         }
@@ -200,7 +216,9 @@ pub(crate) fn power_norm(
     }
     if q == 2.0 {
         let square = |x: AnyTensor| x.clone().mul(x);
-        return sum(square(weight), square(radius)).add_scalar(NORM_FLOOR).sqrt();
+        return sum(square(weight), square(radius))
+            .add_scalar(NORM_FLOOR)
+            .sqrt();
     }
     sum(weight.abs().powf(q), radius.powf(q))
         .add_scalar(NORM_FLOOR)

@@ -29,24 +29,23 @@ impl Relaxation {
         let upper = upper.max(lower.clone().add_scalar(WIDTH_FLOOR));
         let chord = upper.clone().div(upper.sub(lower.clone()));
         let upper_intercept = chord.clone().mul(lower).neg();
-        let ones_where = |mask: AnyMask| {
-            AnyTensor::zeros(&chord.shape(), &chord).mask_fill(mask, 1.0)
-        };
+        let ones_where =
+            |mask: AnyMask| AnyTensor::zeros(&chord.shape(), &chord).mask_fill(mask, 1.0);
         let lower_slope = match slope {
             LowerSlope::Adaptive => ones_where(chord.clone().greater_scalar(0.5)),
             LowerSlope::Same => chord.clone(),
             LowerSlope::Zero => ones_where(chord.clone().greater_equal_scalar(1.0)),
             LowerSlope::One => ones_where(chord.clone().greater_scalar(0.0)),
         };
-        Self { lower_slope, upper_slope: chord, upper_intercept }
+        Self {
+            lower_slope,
+            upper_slope: chord,
+            upper_intercept,
+        }
     }
 }
 
 impl Operator for Relu {
-    fn name(&self) -> &'static str {
-        "Relu"
-    }
-
     fn is_affine(&self) -> bool {
         false
     }
@@ -80,11 +79,19 @@ impl Operator for Relu {
                 .mul(over_rows(relaxation.lower_slope))
                 .add(negative.mul(upper_slope)),
         };
-        Contribution { forms: vec![Some(form.reshape(&shape))], bias: Some(bias) }
+        Contribution {
+            forms: vec![Some(form.reshape(&shape))],
+            bias: Some(bias),
+        }
     }
 
     fn open(&self, input: &Interval) -> AnyMask {
         // Open where the larger of lower and −upper is below zero.
-        input.lower.clone().max(input.upper.clone().neg()).neg().greater_scalar(0.0)
+        input
+            .lower
+            .clone()
+            .max(input.upper.clone().neg())
+            .neg()
+            .greater_scalar(0.0)
     }
 }

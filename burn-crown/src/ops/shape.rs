@@ -22,10 +22,6 @@ pub(crate) struct Expand {
 }
 
 impl Operator for Reshape {
-    fn name(&self) -> &'static str {
-        "Reshape"
-    }
-
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().reshape(&self.shape)
     }
@@ -40,12 +36,9 @@ impl Operator for Reshape {
 }
 
 impl Operator for Permute {
-    fn name(&self) -> &'static str {
-        "Permute"
-    }
-
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
-        (operands[0].perturbed && self.axes[0] != 0).then(|| Refusal::mixes_batch("the batch dim is moved"))
+        (operands[0].perturbed && self.axes[0] != 0)
+            .then(|| Refusal::mixes_batch("the batch dim is moved"))
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
@@ -66,13 +59,10 @@ impl Operator for Permute {
 }
 
 impl Operator for Expand {
-    fn name(&self) -> &'static str {
-        "Expand"
-    }
-
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         let input = &operands[0];
-        (input.perturbed && (input.shape.len() != self.shape.len() || input.shape[0] != self.shape[0]))
+        (input.perturbed
+            && (input.shape.len() != self.shape.len() || input.shape[0] != self.shape[0]))
             .then(|| Refusal::mixes_batch("the batch dim is repeated"))
     }
 

@@ -107,7 +107,12 @@ fn check_inputs<M: Bounded>(inputs: &[Input]) -> Result<Key, BoundError> {
     for (index, (shape, &expected)) in shapes.iter().zip(&signature.inputs).enumerate() {
         let shape = shape.clone();
         if shape.len() != expected {
-            return Err(TraceError::InputRank { index, expected, shape }.into());
+            return Err(TraceError::InputRank {
+                index,
+                expected,
+                shape,
+            }
+            .into());
         }
         if shape.contains(&0) {
             return Err(TraceError::EmptyBatch { index, shape }.into());
@@ -116,7 +121,12 @@ fn check_inputs<M: Bounded>(inputs: &[Input]) -> Result<Key, BoundError> {
             let expected = *batch.get_or_insert(shape[0]);
             if shape[0] != expected {
                 let given = shape[0];
-                return Err(TraceError::BatchMismatch { index, expected, given }.into());
+                return Err(TraceError::BatchMismatch {
+                    index,
+                    expected,
+                    given,
+                }
+                .into());
             }
         }
     }
@@ -124,5 +134,9 @@ fn check_inputs<M: Bounded>(inputs: &[Input]) -> Result<Key, BoundError> {
         return Err(TraceError::IndependentOutput.into());
     }
     let dtype = inputs[0].value().dtype();
-    Ok(Key { shapes, perturbed, dtype })
+    Ok(Key {
+        shapes,
+        perturbed,
+        dtype,
+    })
 }

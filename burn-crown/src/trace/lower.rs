@@ -11,7 +11,11 @@ use crate::graph::{Graph, Node, Source};
 use crate::ops::{Operand, Operator, Refusal, Reshape};
 
 /// Builds the graph of a record. `perturbed` says which inputs are.
-pub(super) fn lower(record: &Record, perturbed: &[bool], batch: usize) -> Result<Graph, TraceError> {
+pub(super) fn lower(
+    record: &Record,
+    perturbed: &[bool],
+    batch: usize,
+) -> Result<Graph, TraceError> {
     let mut lowering = Lowering {
         record,
         perturbed,
@@ -74,9 +78,17 @@ impl Lowering<'_> {
             return Err(TraceError::IndependentOutput);
         }
         if output.folded {
-            return Err(self.mixes_batch("forward", output.node, "the output merges it with another dim"));
+            return Err(self.mixes_batch(
+                "forward",
+                output.node,
+                "the output merges it with another dim",
+            ));
         }
-        Ok(Graph { nodes: self.nodes, output: output.node, batch: self.batch })
+        Ok(Graph {
+            nodes: self.nodes,
+            output: output.node,
+            batch: self.batch,
+        })
     }
 
     fn lower(&mut self, operation: &OperationIr) -> Result<(), TraceError> {
@@ -96,8 +108,16 @@ impl Lowering<'_> {
                 .find_map(|value| self.modules[value.node].as_deref());
             let module = describe(module);
             match refusal {
-                Refusal::Unsupported(reason) => TraceError::Unsupported { operator, module, reason },
-                Refusal::MixesBatch(reason) => TraceError::MixesBatch { operator, module, reason },
+                Refusal::Unsupported(reason) => TraceError::Unsupported {
+                    operator,
+                    module,
+                    reason,
+                },
+                Refusal::MixesBatch(reason) => TraceError::MixesBatch {
+                    operator,
+                    module,
+                    reason,
+                },
             }
         })
     }
@@ -106,7 +126,9 @@ impl Lowering<'_> {
     fn leaf(&mut self, id: TensorId, ir: Option<&TensorIr>) -> Result<Value, TraceError> {
         let record = self.record;
         let data = record.captured.values.get(&id).ok_or_else(|| {
-            TraceError::Capture(format!("{id} has neither a value nor an operator that makes it"))
+            TraceError::Capture(format!(
+                "{id} has neither a value nor an operator that makes it"
+            ))
         })?;
         let shape = ir.map_or_else(|| data.shape().to_vec(), |ir| ir.shape.to_vec());
         let input = record.inputs.iter().position(|&input| input == id);
@@ -116,7 +138,10 @@ impl Lowering<'_> {
             (None, None) => (Source::Constant(data.clone()), None),
         };
         let perturbed = input.is_some_and(|index| self.perturbed[index]);
-        let value = Value { node: self.push(source, shape, perturbed, module), folded: false };
+        let value = Value {
+            node: self.push(source, shape, perturbed, module),
+            folded: false,
+        };
         self.values.insert(id, value);
         Ok(value)
     }
@@ -128,7 +153,11 @@ impl Lowering<'_> {
         perturbed: bool,
         module: Option<String>,
     ) -> usize {
-        self.nodes.push(Node { source, shape, perturbed });
+        self.nodes.push(Node {
+            source,
+            shape,
+            perturbed,
+        });
         self.modules.push(module);
         self.nodes.len() - 1
     }
@@ -187,7 +216,10 @@ impl Lowering<'_> {
             }
         }
         let module = self.provenance(&inputs);
-        let source = Source::Operator { operator: Box::new(operator), inputs };
+        let source = Source::Operator {
+            operator: Box::new(operator),
+            inputs,
+        };
         Ok(self.push(source, shape, perturbed, module))
     }
 
@@ -219,7 +251,13 @@ impl Lowering<'_> {
         if self.shape(node) == shape {
             return Ok(node);
         }
-        self.apply(Reshape { shape: shape.clone() }, vec![node], shape)
+        self.apply(
+            Reshape {
+                shape: shape.clone(),
+            },
+            vec![node],
+            shape,
+        )
     }
 }
 

@@ -14,7 +14,12 @@ use crate::ops::{
 
 /// The name of an operator in messages: Burn's own.
 pub(super) fn name(operation: &OperationIr) -> String {
-    let variant = |text: String| text.split(['(', ' ', '{']).next().unwrap_or("?").to_string();
+    let variant = |text: String| {
+        text.split(['(', ' ', '{'])
+            .next()
+            .unwrap_or("?")
+            .to_string()
+    };
     match operation {
         OperationIr::BaseFloat(op) | OperationIr::BaseInt(op) | OperationIr::BaseBool(op) => {
             variant(format!("{op:?}"))
@@ -110,12 +115,15 @@ fn numeric(op: &NumericOperationIr, graph: &mut Lowering) -> Result<(), Refusal>
         NumericOperationIr::Pad(op) => match op.mode {
             PadModeIr::Constant(value) => {
                 let input = unfolded(graph, &op.input)?;
-                let pad = Pad { padding: op.padding.clone(), value: value.elem() };
+                let pad = Pad {
+                    padding: op.padding.clone(),
+                    value: value.elem(),
+                };
                 apply(graph, pad, vec![input], &op.out)
             }
-            PadModeIr::Reflect | PadModeIr::Edge => {
-                Err(Refusal::unsupported("only padding with a constant is supported"))
-            }
+            PadModeIr::Reflect | PadModeIr::Edge => Err(Refusal::unsupported(
+                "only padding with a constant is supported",
+            )),
         },
         _ => Err(unknown()),
     }
@@ -130,7 +138,10 @@ fn module(op: &ModuleOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
                 dilation: [1, op.options.dilation[0]],
                 groups: op.options.groups,
             };
-            let conv = Conv { geometry, one_dimensional: true };
+            let conv = Conv {
+                geometry,
+                one_dimensional: true,
+            };
             let inputs = operands(graph, [&op.x, &op.weight].into_iter().chain(&op.bias))?;
             apply(graph, conv, inputs, &op.out)
         }
@@ -141,14 +152,18 @@ fn module(op: &ModuleOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
                 dilation: op.options.dilation,
                 groups: op.options.groups,
             };
-            let conv = Conv { geometry, one_dimensional: false };
+            let conv = Conv {
+                geometry,
+                one_dimensional: false,
+            };
             let inputs = operands(graph, [&op.x, &op.weight].into_iter().chain(&op.bias))?;
             apply(graph, conv, inputs, &op.out)
         }
         ModuleOperationIr::BatchNorm(op) => {
-            let norm = BatchNorm { epsilon: op.epsilon.elem() };
-            let inputs =
-                operands(graph, [&op.x, &op.gamma, &op.beta, &op.mean, &op.variance])?;
+            let norm = BatchNorm {
+                epsilon: op.epsilon.elem(),
+            };
+            let inputs = operands(graph, [&op.x, &op.gamma, &op.beta, &op.mean, &op.variance])?;
             apply(graph, norm, inputs, &op.out)
         }
         ModuleOperationIr::AvgPool1d(op) => {
@@ -204,7 +219,9 @@ fn operands<'a>(
 fn unfolded(graph: &Lowering, ir: &TensorIr) -> Result<usize, Refusal> {
     let value = graph.value(ir);
     if value.folded {
-        return Err(Refusal::mixes_batch("it works on the batch merged with another dim"));
+        return Err(Refusal::mixes_batch(
+            "it works on the batch merged with another dim",
+        ));
     }
     Ok(value.node)
 }
@@ -258,7 +275,9 @@ fn binary(
 fn unfold_fixed(graph: &mut Lowering, value: super::lower::Value) -> Result<usize, Refusal> {
     let shape = graph.shape(value.node).to_vec();
     if value.folded || graph.is_perturbed(value.node) || shape.first() != Some(&1) {
-        return Err(Refusal::mixes_batch("its operands merge the batch with different dims"));
+        return Err(Refusal::mixes_batch(
+            "its operands merge the batch with different dims",
+        ));
     }
     graph.reshape(value.node, [&[1], shape.as_slice()].concat())
 }
@@ -275,7 +294,9 @@ fn matmul(
         return apply(graph, Matmul, inputs, out);
     }
     if right.folded || graph.is_perturbed(right.node) || graph.shape(right.node).len() != 2 {
-        return Err(Refusal::mixes_batch("its operands merge the batch with another dim"));
+        return Err(Refusal::mixes_batch(
+            "its operands merge the batch with another dim",
+        ));
     }
     let matrix = [&[1], graph.shape(right.node)].concat();
     let right = graph.reshape(right.node, matrix)?;

@@ -59,22 +59,37 @@ pub(super) fn record<M: Bounded>(
     }));
     drop(device);
     let captured = recorded
-        .map_err(|panic| TraceError::ForwardPanicked { message: panic_message(&*panic) })?
+        .map_err(|panic| TraceError::ForwardPanicked {
+            message: panic_message(&*panic),
+        })?
         .map_err(|error| TraceError::Capture(error.to_string()))?;
     let Some((inputs, output, parameters)) = boundary else {
-        return Err(TraceError::Capture("the recording did not reach its end".into()));
+        return Err(TraceError::Capture(
+            "the recording did not reach its end".into(),
+        ));
     };
-    Ok(Record { captured, inputs, output, parameters })
+    Ok(Record {
+        captured,
+        inputs,
+        output,
+        parameters,
+    })
 }
 
 fn capture_id(tensor: &AnyTensor) -> TensorId {
-    tensor.capture_id().expect("a module moved to the capture device computes on it")
+    tensor
+        .capture_id()
+        .expect("a module moved to the capture device computes on it")
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<String>()
         .cloned()
-        .or_else(|| panic.downcast_ref::<&str>().map(|message| (*message).to_string()))
+        .or_else(|| {
+            panic
+                .downcast_ref::<&str>()
+                .map(|message| (*message).to_string())
+        })
         .unwrap_or_else(|| "it panicked without a message".into())
 }

@@ -79,7 +79,10 @@ impl ImageDataset {
             .flat_map(|index| self.image(index))
             .map(|&byte| f32::from(byte) / 255.0)
             .collect();
-        let labels: Vec<i64> = self.labels[range].iter().map(|&label| i64::from(label)).collect();
+        let labels: Vec<i64> = self.labels[range]
+            .iter()
+            .map(|&label| i64::from(label))
+            .collect();
         let [channels, height, width] = self.shape;
         let images = TensorData::new(pixels, [count, channels, height, width]);
         let labels = TensorData::new(labels, [count]);

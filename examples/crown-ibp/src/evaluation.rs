@@ -1,0 +1,75 @@
+//! Clean and verified errors of a model over a dataset.
+
+use burn::data::dataset::Dataset;
+use burn::tensor::Device;
+use burn_crown::{BoundConfig, BoundError, Perturbation, Specification, Verifier, certified};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::data::ImageDataset;
+use crate::models::Model;
+
+/// What a model does on a dataset.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Errors {
+    /// The images that were looked at.
+    pub images: usize,
+    /// The share that is classified wrongly, in percent.
+    pub clean: f64,
+    /// The share that is not certified, in percent; none where nothing was bounded.
+    pub verified: Option<f64>,
+}
+
+/// How a model is verified.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// The bound method and its options.
+    pub config: BoundConfig,
+    /// The region around each image.
+    pub perturbation: Perturbation,
+}
+
+/// Evaluates a model, batch by batch, with a progress bar.
+///
+/// # Errors
+///
+/// If the model cannot be bounded.
+pub fn evaluate(
+    model: &Model,
+    data: &ImageDataset,
+    batch_size: usize,
+    device: &Device,
+    verification: Option<&Verification>,
+    label: &str,
+) -> Result<Errors, BoundError> {
+    let images = data.len();
+    let bar = progress_bar(images, label);
+    let verifier = verification
+        .map(|verification| Verifier::new(model.clone()).with_config(verification.config.clone()));
+    let (mut wrong, mut unverified) = (0, 0);
+    for start in (0..images).step_by(batch_size.max(1)) {
+        let end = (start + batch_size.max(1)).min(images);
+        let (batch, labels) = data.tensors(start..end, device);
+        let predicted = model.forward(batch.clone()).argmax(1).reshape([-1]);
+        wrong += predicted.not_equal(labels.clone()).int().sum().into_scalar::<i64>();
+        if let (Some(verifier), Some(verification)) = (&verifier, verification) {
+            let analysis = verifier.analyse(batch, &verification.perturbation)?;
+            let margins = analysis.lower(&Specification::Margins(labels), verifier.config())?;
+            let uncertified = certified(margins).bool_not();
+            unverified += uncertified.int().sum().into_scalar::<i64>();
+        }
+        bar.set_position(end as u64);
+    }
+    bar.finish_and_clear();
+    let percent = |count: i64| 100.0 * count as f64 / images.max(1) as f64;
+    Ok(Errors {
+        images,
+        clean: percent(wrong),
+        verified: verification.map(|_| percent(unverified)),
+    })
+}
+
+fn progress_bar(images: usize, label: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix} {wide_bar:.cyan/blue} {pos}/{len} {eta:>4}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(images as u64).with_style(style).with_prefix(label.to_string())
+}

@@ -1,0 +1,183 @@
+//! Networks described by the `spec.json` of the golden cases.
+
+use std::path::Path;
+
+use burn::module::{Module, Param, RunningState};
+use burn::nn;
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn_crown::{AnyTensor, Bounded};
+use serde_json::Value;
+
+use crate::tensors::TensorFile;
+
+/// A network of stock Burn layers with an input of rank `D` and an output `[B, classes]`.
+#[derive(Module, Bounded, Debug)]
+pub struct SpecNet<const D: usize> {
+    nodes: Vec<SpecNode>,
+    output: usize,
+}
+
+/// A layer and the values that it reads.
+#[derive(Module, Debug)]
+struct SpecNode {
+    layer: SpecLayer,
+    /// 0 is the network's input, `i + 1` the value of node `i`.
+    inputs: Vec<usize>,
+}
+
+#[derive(Module, Debug)]
+enum SpecLayer {
+    Linear(nn::Linear),
+    Conv2d(nn::conv::Conv2d),
+    BatchNorm(nn::BatchNorm),
+    AvgPool2d(nn::pool::AvgPool2d),
+    Relu(nn::Relu),
+    /// Burn's modules have no unit variants; the field is the first of the merged dims.
+    Flatten(usize),
+    /// The field is the number of terms.
+    Add(usize),
+}
+
+impl<const D: usize> SpecNet<D> {
+    /// Builds the network of a case folder, with its weights in `dtype`.
+    ///
+    /// # Panics
+    ///
+    /// If a file is missing or describes a layer that is unknown here.
+    pub fn load(folder: &Path, dtype: DType, device: &Device) -> Self {
+        let text = std::fs::read_to_string(folder.join("spec.json")).expect("spec.json");
+        let spec: Value = serde_json::from_str(&text).expect("spec.json holds JSON");
+        let weights = Weights {
+            file: TensorFile::open(folder.join("model.safetensors")),
+            dtype,
+            device: device.clone(),
+        };
+        let mut names = vec!["input"];
+        let mut nodes = Vec::new();
+        for node in list(&spec["nodes"]) {
+            let inputs = list(&node["inputs"])
+                .iter()
+                .map(|input| position(&names, input.as_str().expect("a name")))
+                .collect();
+            nodes.push(SpecNode { layer: SpecLayer::build(node, &weights), inputs });
+            names.push(node["name"].as_str().expect("a name"));
+        }
+        let output = position(&names, spec["output_node"].as_str().expect("a name"));
+        Self { nodes, output }
+    }
+
+    /// The output `[B, classes]`.
+    pub fn forward(&self, input: Tensor<D>) -> Tensor<2> {
+        let mut values = vec![AnyTensor::new(input)];
+        for node in &self.nodes {
+            let inputs: Vec<AnyTensor> =
+                node.inputs.iter().map(|&input| values[input].clone()).collect();
+            values.push(node.layer.forward(&inputs));
+        }
+        values.swap_remove(self.output).into_tensor()
+    }
+}
+
+impl SpecLayer {
+    fn build(node: &Value, weights: &Weights) -> Self {
+        let attribute = |name: &str| node["attrs"][name].as_u64().expect("a number") as usize;
+        let square = |name: &str| [attribute(name); 2];
+        let padding = || {
+            let size = attribute("padding");
+            nn::PaddingConfig2d::Explicit(size, size, size, size)
+        };
+        let param = |name: &str| node["params"][name].as_str().expect("a name");
+        let device = &weights.device;
+        match node["op"].as_str().expect("a name") {
+            "linear" => {
+                let weight = weights.tensor::<2>(param("weight")).transpose();
+                let [inputs, outputs] = weight.dims();
+                let mut layer = nn::LinearConfig::new(inputs, outputs).init(device);
+                layer.weight = Param::from_tensor(weight);
+                layer.bias = Some(Param::from_tensor(weights.tensor(param("bias"))));
+                Self::Linear(layer)
+            }
+            "conv2d" => {
+                let weight = weights.tensor::<4>(param("weight"));
+                let [outputs, inputs, ..] = weight.dims();
+                let groups = attribute("groups");
+                let mut layer =
+                    nn::conv::Conv2dConfig::new([inputs * groups, outputs], square("kernel"))
+                        .with_stride(square("stride"))
+                        .with_dilation(square("dilation"))
+                        .with_groups(groups)
+                        .with_padding(padding())
+                        .init(device);
+                layer.weight = Param::from_tensor(weight);
+                layer.bias = Some(Param::from_tensor(weights.tensor(param("bias"))));
+                Self::Conv2d(layer)
+            }
+            "batch_norm2d" => {
+                let gamma = weights.tensor::<1>(param("weight"));
+                let epsilon = node["attrs"]["eps"].as_f64().expect("a number");
+                let config = nn::BatchNormConfig::new(gamma.dims()[0]).with_epsilon(epsilon);
+                let mut layer = config.init(device);
+                layer.gamma = Param::from_tensor(gamma);
+                layer.beta = Param::from_tensor(weights.tensor(param("bias")));
+                layer.running_mean = RunningState::new(weights.tensor(param("running_mean")));
+                layer.running_var = RunningState::new(weights.tensor(param("running_var")));
+                Self::BatchNorm(layer)
+            }
+            "avg_pool2d" => {
+                let config = nn::pool::AvgPool2dConfig::new(square("kernel"))
+                    .with_strides(square("stride"))
+                    .with_padding(padding());
+                Self::AvgPool2d(config.init())
+            }
+            "relu" => Self::Relu(nn::Relu::new()),
+            "flatten" => Self::Flatten(1),
+            "add" => Self::Add(list(&node["inputs"]).len()),
+            other => panic!("layer `{other}` of a golden case is unknown"),
+        }
+    }
+
+    fn forward(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        let input = inputs[0].clone();
+        match self {
+            Self::Linear(layer) => AnyTensor::new(layer.forward(input.into_tensor::<2>())),
+            Self::Conv2d(layer) => AnyTensor::new(layer.forward(input.into_tensor())),
+            Self::BatchNorm(layer) => AnyTensor::new(layer.forward(input.into_tensor::<4>())),
+            Self::AvgPool2d(layer) => AnyTensor::new(layer.forward(input.into_tensor())),
+            Self::Relu(layer) if input.rank() == 2 => {
+                AnyTensor::new(layer.forward(input.into_tensor::<2>()))
+            }
+            Self::Relu(layer) => AnyTensor::new(layer.forward(input.into_tensor::<4>())),
+            Self::Flatten(first) => {
+                AnyTensor::new(input.into_tensor::<4>().flatten::<2>(*first, 3))
+            }
+            Self::Add(_) => {
+                let terms = inputs.iter().map(|term| term.clone().into_tensor::<4>());
+                AnyTensor::new(terms.reduce(|sum, term| sum + term).expect("a term"))
+            }
+        }
+    }
+}
+
+struct Weights {
+    file: TensorFile,
+    dtype: DType,
+    device: Device,
+}
+
+impl Weights {
+    fn tensor<const D: usize>(&self, name: &str) -> Tensor<D> {
+        let (values, shape) = self.file.values(name);
+        Tensor::from_data(TensorData::new(values, shape), (&self.device, self.dtype))
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn position(names: &[&str], name: &str) -> usize {
+    names
+        .iter()
+        .position(|known| *known == name)
+        .unwrap_or_else(|| panic!("`{name}` is no earlier node"))
+}
