@@ -62,3 +62,47 @@ fn names(ty: &TokenStream, parameter: &Ident) -> bool {
         _ => false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quote::quote;
+
+    #[test]
+    fn a_parameter_counts_where_it_stands_by_itself() {
+        let parameter: Ident = parse_quote!(T);
+        let with = [
+            quote!(T),
+            quote!(Vec<(T, usize)>),
+            quote!([T; 3]),
+            quote!(<T as Iterator>::Item),
+        ];
+        for ty in with {
+            assert!(names(&ty, &parameter), "{ty}");
+        }
+        for ty in [quote!(Tanh), quote!(T::Config), quote!(config::T)] {
+            assert!(!names(&ty, &parameter), "{ty}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_those_of_burns_derive() {
+        let input: DeriveInput = parse_quote! {
+            struct Net<L: Layer, A, const N: usize> {
+                layers: [L; N],
+                #[module(skip)]
+                activation: Option<A>,
+            }
+        };
+        let where_clause = module_generics(&input).where_clause;
+        let expected = quote! {
+            where
+                L: burn::module::Module + burn::module::ModuleDisplay,
+                A: ::core::clone::Clone + ::core::fmt::Debug + ::core::marker::Send
+        };
+        assert_eq!(
+            where_clause.to_token_stream().to_string(),
+            expected.to_string()
+        );
+    }
+}

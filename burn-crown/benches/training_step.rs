@@ -11,98 +11,108 @@ use burn_crown::train::{
     EpsilonSchedule, RobustBatch, RobustLearner, RobustObjective, TrainingMethod,
 };
 use burn_crown::{BoundConfig, Method, Perturbation};
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use crown_ibp::models::{Cnn2LayerConfig, Cnn4LayerConfig, Model, ModelConfig};
 
 const BATCH: usize = 256;
 /// A step in the middle of the ramp, where IBP and CROWN-IBP are mixed.
 const STEP: usize = 50;
 
-fn devices() -> Vec<(&'static str, Device)> {
-    vec![
-        ("flex", Device::flex()),
+const DEVICES: &[&str] = &[
+    "flex",
+    #[cfg(feature = "tch")]
+    "libtorch",
+];
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench(args = DEVICES)]
+fn natural_cnn_2layer_width_1(bencher: divan::Bencher, device: &str) {
+    training_step(bencher, device, two_layers(), natural());
+}
+
+#[divan::bench(args = DEVICES)]
+fn interval_cnn_2layer_width_1(bencher: divan::Bencher, device: &str) {
+    training_step(bencher, device, two_layers(), bound_by(Method::Interval));
+}
+
+#[divan::bench(args = DEVICES)]
+fn crown_ibp_cnn_2layer_width_1(bencher: divan::Bencher, device: &str) {
+    training_step(bencher, device, two_layers(), bound_by(Method::CrownIbp));
+}
+
+#[divan::bench(args = DEVICES)]
+fn natural_cnn_4layer_linear_256_width_2(bencher: divan::Bencher, device: &str) {
+    training_step(bencher, device, four_layers(), natural());
+}
+
+#[divan::bench(args = DEVICES)]
+fn interval_cnn_4layer_linear_256_width_2(bencher: divan::Bencher, device: &str) {
+    training_step(bencher, device, four_layers(), bound_by(Method::Interval));
+}
+
+#[divan::bench(args = DEVICES, sample_count = 5)]
+fn crown_ibp_cnn_4layer_linear_256_width_2(bencher: divan::Bencher, device: &str) {
+    training_step(bencher, device, four_layers(), bound_by(Method::CrownIbp));
+}
+
+fn device_of(name: &str) -> Device {
+    match name {
         #[cfg(feature = "tch")]
-        ("libtorch", Device::libtorch()),
-    ]
-}
-
-fn models() -> [(&'static str, ModelConfig); 2] {
-    [
-        (
-            "cnn_2layer_width_1",
-            ModelConfig::Cnn2Layer(Cnn2LayerConfig::new(1, 28, 1)),
-        ),
-        (
-            "cnn_4layer_linear_256_width_2",
-            ModelConfig::Cnn4Layer(Cnn4LayerConfig::new(1, 28, 2).with_linear_size(256)),
-        ),
-    ]
-}
-
-fn objectives() -> [(&'static str, RobustObjective); 3] {
-    let schedule = EpsilonSchedule::new(0.3)
-        .with_start_step(0)
-        .with_end_step(2 * STEP);
-    let perturbation = Perturbation::linf(0.3).with_range(0.0, 1.0);
-    let objective = RobustObjective::new(perturbation, schedule);
-    [
-        (
-            "natural",
-            objective.clone().with_method(TrainingMethod::Natural),
-        ),
-        (
-            "interval",
-            objective
-                .clone()
-                .with_bound(BoundConfig::new(Method::Interval)),
-        ),
-        (
-            "crown-ibp",
-            objective.with_bound(BoundConfig::new(Method::CrownIbp)),
-        ),
-    ]
-}
-
-fn training_step(criterion: &mut Criterion) {
-    for (device_name, device) in devices() {
-        let device = device.autodiff();
-        for (model_name, config) in models() {
-            let mut group = criterion.benchmark_group(format!("{device_name}/{model_name}"));
-            group.sample_size(10);
-            for (method, objective) in objectives() {
-                device.seed(1);
-                let mut learner = learner(config.init(&device), objective);
-                let images =
-                    Tensor::random([BATCH, 1, 28, 28], Distribution::Uniform(0.0, 1.0), &device);
-                let labels =
-                    Tensor::<1, Int>::arange(0..BATCH as i64, &device).remainder_scalar(10);
-                group.bench_function(method, |bencher| {
-                    bencher.iter_batched(
-                        || RobustBatch {
-                            images: images.clone(),
-                            labels: labels.clone(),
-                            step: STEP,
-                        },
-                        |batch| step(&mut learner, batch, &device),
-                        BatchSize::PerIteration,
-                    );
-                });
-            }
-            group.finish();
-        }
+        #[expect(
+            deprecated,
+            reason = "Burn deprecates its libtorch backend, but still has it"
+        )]
+        "libtorch" => Device::libtorch(),
+        _ => Device::flex(),
     }
 }
 
-fn learner(model: Model, objective: RobustObjective) -> Learner<RobustLearner<Model, 4>> {
-    RobustLearner::new(model, objective).learner(AdamConfig::new().init(), 5e-4)
+fn two_layers() -> ModelConfig {
+    ModelConfig::Cnn2Layer(Cnn2LayerConfig::new(1, 28, 1))
 }
 
-fn step(learner: &mut Learner<RobustLearner<Model, 4>>, batch: RobustBatch<4>, device: &Device) {
-    let output = learner.train_step(batch);
-    learner.lr_step();
-    learner.optimizer_step(output.grads);
-    device.sync().expect("the device has done its work");
+fn four_layers() -> ModelConfig {
+    ModelConfig::Cnn4Layer(Cnn4LayerConfig::new(1, 28, 2).with_linear_size(256))
 }
 
-criterion_group!(benches, training_step);
-criterion_main!(benches);
+fn objective() -> RobustObjective {
+    let schedule = EpsilonSchedule::new(0.3).with_end_step(2 * STEP);
+    RobustObjective::new(Perturbation::linf(0.3).with_range(0.0, 1.0), schedule)
+}
+
+fn natural() -> RobustObjective {
+    objective().with_method(TrainingMethod::Natural)
+}
+
+fn bound_by(method: Method) -> RobustObjective {
+    objective().with_bound(BoundConfig::new(method))
+}
+
+fn training_step(
+    bencher: divan::Bencher,
+    device: &str,
+    config: ModelConfig,
+    objective: RobustObjective,
+) {
+    let device = device_of(device).autodiff();
+    device.seed(1);
+    let model: Model = config.init(&device);
+    let mut learner: Learner<RobustLearner<Model, 4>> =
+        RobustLearner::new(model, objective).learner(AdamConfig::new().init(), 5e-4);
+    let images = Tensor::random([BATCH, 1, 28, 28], Distribution::Uniform(0.0, 1.0), &device);
+    let labels = Tensor::<1, Int>::arange(0..BATCH as i64, &device).remainder_scalar(10);
+    bencher
+        .with_inputs(|| RobustBatch {
+            images: images.clone(),
+            labels: labels.clone(),
+            step: STEP,
+        })
+        .bench_local_values(|batch| {
+            let output = learner.train_step(batch);
+            learner.lr_step();
+            learner.optimizer_step(output.grads);
+            device.sync().expect("the device has done its work");
+        });
+}

@@ -107,17 +107,3 @@ impl_forward!(D1);
 impl_forward!(D1, D2);
 impl_forward!(D1, D2, D3);
 impl_forward!(D1, D2, D3, D4);
-
-#[doc(hidden)]
-pub fn forward_signature<M, Args>(forward: impl Forward<M, Args>) -> Signature {
-    forward.signature()
-}
-
-#[doc(hidden)]
-pub fn call_forward<M, Args>(
-    forward: impl Forward<M, Args>,
-    module: &M,
-    inputs: Vec<AnyTensor>,
-) -> AnyTensor {
-    forward.call(module, inputs)
-}

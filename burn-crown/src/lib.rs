@@ -77,5 +77,5 @@ struct Readme;
 /// What the code made by the derive stands on.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::bounded::{Forward, call_forward, forward_signature};
+    pub use crate::bounded::Forward;
 }

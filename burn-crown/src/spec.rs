@@ -47,7 +47,17 @@ impl Specification {
                          rows, outputs]"
                     )));
                 }
-                Ok(AnyTensor::new(rows.clone()).expand(&[batch, given[1], outputs]))
+                let rows = AnyTensor::new(rows.clone());
+                if rows.dtype() != like.dtype() || rows.device().inner() != like.device().inner() {
+                    return Err(mismatch(format!(
+                        "the rows are {:?} on {:?}, the input {:?} on {:?}; convert one of them",
+                        rows.dtype(),
+                        rows.device().inner(),
+                        like.dtype(),
+                        like.device().inner()
+                    )));
+                }
+                Ok(rows.expand(&[batch, given[1], outputs]))
             }
         }
     }

@@ -3,7 +3,7 @@
 
 mod plane;
 
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::train::{TrainOutput, TrainStep};

@@ -66,11 +66,22 @@ impl GraphCache {
         inputs: Vec<Input>,
     ) -> Result<Analysis, BoundError> {
         let key = check_inputs::<M>(&inputs)?;
-        let graph = self.graph(module, key)?;
         // Brings pending updates of running statistics up to date, as `valid` does for the
         // forward pass that was recorded.
         let _ = module.valid();
-        Analysis::new(graph, parameters(module), inputs)
+        let parameters = parameters(module);
+        let graph = self.graph(module, key).map_err(|error| {
+            // Burn panics where data types meet; the two types say more than its message.
+            let input = inputs[0].value().dtype();
+            let other = parameters.values().map(|parameter| parameter.value.dtype());
+            match other.into_iter().find(|&parameter| parameter != input) {
+                Some(parameter) if matches!(error, TraceError::ForwardPanicked { .. }) => {
+                    BoundError::DataType { input, parameter }
+                }
+                _ => error.into(),
+            }
+        })?;
+        Analysis::new(graph, parameters, inputs)
     }
 
     fn graph<M: Bounded>(&self, module: &M, key: Key) -> Result<Arc<Graph>, TraceError> {

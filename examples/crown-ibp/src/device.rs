@@ -4,7 +4,9 @@ use burn::tensor::Device;
 
 /// A device that this build does not have.
 #[derive(Debug, thiserror::Error, PartialEq)]
-#[error("there is no device `{name}` in this build; it has {known}. Other backends are features: `--features tch`, then `--device libtorch`")]
+#[error(
+    "there is no device `{name}` in this build; it has {known}. Other backends are features: `--features tch`, then `--device libtorch`"
+)]
 pub struct UnknownDevice {
     name: String,
     known: String,
@@ -40,20 +42,34 @@ pub fn names() -> Vec<&'static str> {
 ///
 /// If this build has no such device.
 pub fn parse(name: Option<&str>) -> Result<Device, UnknownDevice> {
-    let Some(name) = name else { return Ok(Device::default()) };
-    let unknown = || UnknownDevice { name: name.into(), known: names().join(", ") };
+    let Some(name) = name else {
+        return Ok(Device::default());
+    };
+    let unknown = || UnknownDevice {
+        name: name.into(),
+        known: names().join(", "),
+    };
     let (backend, index) = match name.split_once(':') {
         None => (name, None),
-        Some((backend, index)) => {
-            (backend, Some(index.parse::<usize>().map_err(|_| unknown())?))
-        }
+        Some((backend, index)) => (
+            backend,
+            Some(index.parse::<usize>().map_err(|_| unknown())?),
+        ),
     };
     match (backend, index) {
         #[cfg(feature = "flex")]
         ("flex", None) => Ok(Device::flex()),
         #[cfg(feature = "tch")]
+        #[expect(
+            deprecated,
+            reason = "Burn deprecates its libtorch backend, but still has it"
+        )]
         ("libtorch", None) => Ok(Device::libtorch()),
         #[cfg(feature = "tch")]
+        #[expect(
+            deprecated,
+            reason = "Burn deprecates its libtorch backend, but still has it"
+        )]
         ("libtorch", Some(index)) => Ok(Device::libtorch_cuda(index)),
         #[cfg(feature = "cuda")]
         ("cuda", index) => Ok(Device::cuda(index.unwrap_or(0))),
@@ -78,7 +94,10 @@ mod tests {
     #[test]
     fn an_unknown_device_is_refused_with_the_known_ones() {
         let message = parse(Some("abacus")).map(|_| ()).unwrap_err().to_string();
-        assert!(message.contains("abacus") && message.contains("flex"), "{message}");
+        assert!(
+            message.contains("abacus") && message.contains("flex"),
+            "{message}"
+        );
         assert!(parse(Some("flex:one")).is_err());
     }
 

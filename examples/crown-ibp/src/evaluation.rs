@@ -50,7 +50,11 @@ pub fn evaluate(
         let end = (start + batch_size.max(1)).min(images);
         let (batch, labels) = data.tensors(start..end, device);
         let predicted = model.forward(batch.clone()).argmax(1).reshape([-1]);
-        wrong += predicted.not_equal(labels.clone()).int().sum().into_scalar::<i64>();
+        wrong += predicted
+            .not_equal(labels.clone())
+            .int()
+            .sum()
+            .into_scalar::<i64>();
         if let (Some(verifier), Some(verification)) = (&verifier, verification) {
             let analysis = verifier.analyse(batch, &verification.perturbation)?;
             let margins = analysis.lower(&Specification::Margins(labels), verifier.config())?;
@@ -71,5 +75,7 @@ pub fn evaluate(
 fn progress_bar(images: usize, label: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix} {wide_bar:.cyan/blue} {pos}/{len} {eta:>4}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(images as u64).with_style(style).with_prefix(label.to_string())
+    ProgressBar::new(images as u64)
+        .with_style(style)
+        .with_prefix(label.to_string())
 }

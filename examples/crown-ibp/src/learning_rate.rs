@@ -32,7 +32,11 @@ impl LrScheduler for EpochLearningRate {
     fn step(&mut self) -> f64 {
         let epoch = self.step / self.steps_per_epoch;
         self.step += 1;
-        self.rates.get(epoch).or(self.rates.last()).copied().unwrap_or(0.0)
+        self.rates
+            .get(epoch)
+            .or(self.rates.last())
+            .copied()
+            .unwrap_or(0.0)
     }
 
     fn to_record(&self) -> LrSchedulerRecord {
@@ -57,6 +61,9 @@ mod tests {
         let record = rate.to_record();
         let mut resumed = EpochLearningRate::new([1.0, 0.5, 0.25], 2);
         resumed.load_record(record);
-        assert_eq!([resumed.step(), resumed.step(), resumed.step()], [0.5, 0.25, 0.25]);
+        assert_eq!(
+            [resumed.step(), resumed.step(), resumed.step()],
+            [0.5, 0.25, 0.25]
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Progress of a training run on the terminal: a bar for the epoch under way, a line for each
 //! epoch that is done.
+#![allow(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -49,8 +50,12 @@ impl TrainingProgress {
     }
 
     fn record(&mut self, split: Split, state: MetricState) {
-        let MetricState::Numeric(entry, Some(value)) = state else { return };
-        let Some(name) = self.names.get(&entry.metric_id) else { return };
+        let MetricState::Numeric(entry, Some(value)) = state else {
+            return;
+        };
+        let Some(name) = self.names.get(&entry.metric_id) else {
+            return;
+        };
         // The epoch's own value is a mean; of ε the last one says more.
         if name.starts_with("Epsilon") && matches!(value, NumericEntry::Final(_)) {
             return;
@@ -65,7 +70,10 @@ impl TrainingProgress {
 
     /// A value of the epoch by the beginning of its metric's name.
     fn value(values: &HashMap<String, f64>, name: &str) -> Option<f64> {
-        values.iter().find(|(known, _)| known.starts_with(name)).map(|(_, value)| *value)
+        values
+            .iter()
+            .find(|(known, _)| known.starts_with(name))
+            .map(|(_, value)| *value)
     }
 
     fn message(&self) -> String {
@@ -120,7 +128,11 @@ impl TrainingProgressLogger for TrainingProgress {
     }
 
     fn start_split(&mut self, split: &str, total_items: usize) {
-        self.split = if split.eq_ignore_ascii_case("train") { Split::Train } else { Split::Valid };
+        self.split = if split.eq_ignore_ascii_case("train") {
+            Split::Train
+        } else {
+            Split::Valid
+        };
         if self.split == Split::Train {
             self.train.clear();
             self.valid.clear();
@@ -130,8 +142,15 @@ impl TrainingProgressLogger for TrainingProgress {
         )
         .unwrap_or_else(|_| ProgressStyle::default_bar());
         self.bar = ProgressBar::new(total_items as u64).with_style(style);
-        let what = if self.split == Split::Train { "train" } else { "test" };
-        self.bar.set_prefix(format!("{} {}/{} {what}", self.label, self.epoch, self.epochs));
+        let what = if self.split == Split::Train {
+            "train"
+        } else {
+            "test"
+        };
+        self.bar.set_prefix(format!(
+            "{} {}/{} {what}",
+            self.label, self.epoch, self.epochs
+        ));
     }
 
     fn update_split(&mut self, items_processed: usize) {
@@ -170,7 +189,8 @@ impl MetricsRenderer for TrainingProgress {
     fn manual_close(&mut self) {}
 
     fn register_metric(&mut self, definition: MetricDefinition) {
-        self.names.insert(definition.metric_id, definition.name.to_string());
+        self.names
+            .insert(definition.metric_id, definition.name.to_string());
     }
 }
 

@@ -22,15 +22,15 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 /// The target radius; the classes are 0.3 apart.
-pub const EPSILON: f64 = 0.12;
-pub const POINTS: usize = 480;
-pub const BATCH: usize = 32;
-pub const STEPS_PER_EPOCH: usize = POINTS / BATCH;
+pub(crate) const EPSILON: f64 = 0.12;
+pub(crate) const POINTS: usize = 480;
+pub(crate) const BATCH: usize = 32;
+pub(crate) const STEPS_PER_EPOCH: usize = POINTS / BATCH;
 
-pub type Point = ([f32; 2], i64);
+pub(crate) type Point = ([f32; 2], i64);
 
 /// Points of three classes in the unit square, each class in a square of its own.
-pub fn points(seed: u64, count: usize) -> Vec<Point> {
+pub(crate) fn points(seed: u64, count: usize) -> Vec<Point> {
     let mut rng = StdRng::seed_from_u64(seed);
     (0..count)
         .map(|index| {
@@ -45,7 +45,7 @@ pub fn points(seed: u64, count: usize) -> Vec<Point> {
 }
 
 #[derive(Clone)]
-pub struct PointBatcher;
+pub(crate) struct PointBatcher;
 
 impl Batcher<Point, (Tensor<2>, Tensor<1, Int>)> for PointBatcher {
     fn batch(&self, items: Vec<Point>, device: &Device) -> (Tensor<2>, Tensor<1, Int>) {
@@ -61,13 +61,13 @@ impl Batcher<Point, (Tensor<2>, Tensor<1, Int>)> for PointBatcher {
 /// A multi-layer perceptron whose first weights are a function of the seed alone: Burn's own
 /// random numbers are shared by all tests of a process.
 #[derive(Module, Bounded, Debug)]
-pub struct Mlp {
-    pub hidden: Linear,
-    pub output: Linear,
+pub(crate) struct Mlp {
+    pub(crate) hidden: Linear,
+    pub(crate) output: Linear,
 }
 
 impl Mlp {
-    pub fn new(seed: u64, device: &Device) -> Self {
+    pub(crate) fn new(seed: u64, device: &Device) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut linear = |inputs: usize, outputs: usize| {
             let limit = (inputs as f32).recip().sqrt();
@@ -89,21 +89,21 @@ impl Mlp {
         }
     }
 
-    pub fn forward(&self, points: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn forward(&self, points: Tensor<2>) -> Tensor<2> {
         self.output.forward(relu(self.hidden.forward(points)))
     }
 }
 
-pub fn training_device() -> Device {
+pub(crate) fn training_device() -> Device {
     test_device().autodiff()
 }
 
-pub fn loader(seed: u64) -> RobustDataLoader<Point, 2> {
+pub(crate) fn loader(seed: u64) -> RobustDataLoader<Point, 2> {
     let dataset = Arc::new(InMemDataset::new(points(seed, POINTS)));
     RobustDataLoader::new(dataset, PointBatcher, BATCH).unwrap()
 }
 
-pub fn batch(seed: u64, count: usize, step: usize, device: &Device) -> RobustBatch<2> {
+pub(crate) fn batch(seed: u64, count: usize, step: usize, device: &Device) -> RobustBatch<2> {
     let (images, labels) = PointBatcher.batch(points(seed, count), device);
     RobustBatch {
         images,
@@ -113,7 +113,7 @@ pub fn batch(seed: u64, count: usize, step: usize, device: &Device) -> RobustBat
 }
 
 /// ε grows over the first three epochs.
-pub fn objective() -> RobustObjective {
+pub(crate) fn objective() -> RobustObjective {
     let schedule = EpsilonSchedule::new(EPSILON)
         .with_shape(RampShape::Smoothed)
         .with_start_step(STEPS_PER_EPOCH / 2)
@@ -121,11 +121,11 @@ pub fn objective() -> RobustObjective {
     RobustObjective::new(Perturbation::linf(EPSILON).with_range(0.0, 1.0), schedule)
 }
 
-pub type MlpLearner = RobustLearner<Mlp, 2>;
+pub(crate) type MlpLearner = RobustLearner<Mlp, 2>;
 
 /// The error in percent of samples of another seed: clean, and verified by the objective's
 /// evaluation.
-pub fn errors(learner: &MlpLearner) -> (f64, f64) {
+pub(crate) fn errors(learner: &MlpLearner) -> (f64, f64) {
     let output = InferenceStep::step(learner, batch(9, 600, 0, &test_device()));
     let right = classified(output.logits, output.labels);
     let percent = |good: Tensor<1, Bool>| 100.0 - 100.0 * good.float().mean().into_scalar::<f64>();
@@ -133,7 +133,7 @@ pub fn errors(learner: &MlpLearner) -> (f64, f64) {
 }
 
 /// The bits of all parameters.
-pub fn bits(learner: &MlpLearner) -> Vec<u32> {
+pub(crate) fn bits(learner: &MlpLearner) -> Vec<u32> {
     struct Bits(Vec<u32>);
     impl ModuleVisitor for Bits {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {

@@ -8,7 +8,7 @@ use burn::train::renderer::{
 };
 
 /// Shows nothing: Burn's own renderer prints a line for each batch.
-pub struct Quiet;
+pub(crate) struct Quiet;
 
 impl MetricsRenderer for Quiet {
     fn manual_close(&mut self) {}

@@ -1,0 +1,208 @@
+//! Gradients of the bounds with respect to the parameters, against central differences in `f64`.
+#![allow(clippy::unwrap_used)]
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{DType, Gradients, Tensor, TensorData};
+use burn_crown::{
+    BoundConfig, GraphCache, LowerSlope, Method, Norm, Perturbation, Specification,
+};
+use burn_crown_tests::parameters::{map_parameters, to_vec};
+use burn_crown_tests::random_net::{Combine, RandomNet, Recipe};
+use burn_crown_tests::test_device;
+
+/// The step of the central differences: their error is about its square, and rounding about
+/// `1e-16` over it.
+const STEP: f64 = 1e-5;
+
+/// The largest difference, relative to the largest gradient of a parameter.
+const TOLERANCE: f64 = 1e-7;
+
+/// The gradients of each parameter, by path.
+struct Collector<'a> {
+    path: Vec<String>,
+    gradients: &'a Gradients,
+    found: Vec<(String, Vec<f64>)>,
+}
+
+impl ModuleVisitor for Collector<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = param.val().grad(self.gradients) {
+            self.found.push((self.path.join("."), to_vec(gradient)));
+        }
+    }
+}
+
+/// The sum of all lower bounds minus half of all upper ones, so that neither can hide the other.
+fn objective<const D: usize>(
+    net: &RandomNet<D>,
+    input: &Tensor<D>,
+    perturbation: &Perturbation,
+    config: &BoundConfig,
+) -> Tensor<1> {
+    let analysis = GraphCache::new().analyse(net, input.clone(), perturbation).unwrap();
+    let bounds = analysis.bounds(&Specification::Outputs, config).unwrap();
+    bounds.lower.sum() - bounds.upper.sum().mul_scalar(0.5)
+}
+
+/// `net` with `step` added to one element of a parameter.
+fn moved<const D: usize>(
+    net: &RandomNet<D>,
+    name: &str,
+    element: usize,
+    step: f64,
+) -> RandomNet<D> {
+    // `valid` copies the running statistics, which a mapper changes in place.
+    map_parameters(net.valid(), DType::F64, |path, _, values| {
+        if path == name {
+            values[element] += step;
+        }
+    })
+}
+
+fn check<const D: usize>(
+    net: &RandomNet<D>,
+    input: &Tensor<D>,
+    perturbation: &Perturbation,
+    config: &BoundConfig,
+) {
+    let trained = net.clone().train();
+    let gradients = objective(&trained, input, perturbation, config).backward();
+    let mut collector = Collector { path: Vec::new(), gradients: &gradients, found: Vec::new() };
+    trained.visit(&mut collector);
+
+    let mut names = Vec::new();
+    map_parameters(net.valid(), DType::F64, |path, _, _| names.push(path.to_string()));
+    // Running statistics are no parameters of an optimizer.
+    names.retain(|name| !name.contains("running"));
+    let found: Vec<&String> = collector.found.iter().map(|(name, _)| name).collect();
+    assert_eq!(found, names.iter().collect::<Vec<_>>(), "parameters with a gradient");
+
+    for (name, gradient) in &collector.found {
+        let scale = gradient.iter().fold(0.0_f64, |scale, value| scale.max(value.abs()));
+        assert!(scale > 1e-3, "{name}: a gradient of zero shows nothing, {config:?}");
+        for (element, gradient) in gradient.iter().enumerate() {
+            let at = |step: f64| {
+                let net = moved(net, name, element, step);
+                to_vec(objective(&net, input, perturbation, config))[0]
+            };
+            let difference = (at(STEP) - at(-STEP)) / (2.0 * STEP);
+            let off = (gradient - difference).abs() / scale;
+            assert!(
+                off <= TOLERANCE,
+                "{name}[{element}]: gradient {gradient}, difference {difference}, off by {off:e}, \
+                 {config:?}, {perturbation:?}"
+            );
+        }
+    }
+}
+
+fn configs() -> Vec<BoundConfig> {
+    let mut configs = vec![BoundConfig::new(Method::Interval)];
+    for slope in [LowerSlope::Adaptive, LowerSlope::Same, LowerSlope::Zero, LowerSlope::One] {
+        configs.push(BoundConfig::new(Method::CrownIbp).with_slope(slope));
+        configs.push(BoundConfig::new(Method::Crown).with_slope(slope));
+        configs.push(BoundConfig::new(Method::Crown).with_slope(slope).with_all_neurons(true));
+    }
+    configs
+}
+
+fn tensor<const D: usize>(dims: [usize; D]) -> Tensor<D> {
+    let count = dims.iter().product::<usize>();
+    // No order, no zeros, and nothing that is equal.
+    let values: Vec<f64> = (0..count).map(|at| (at as f64 * 2.3 + 0.7).sin() * 0.8).collect();
+    Tensor::from_data(TensorData::new(values, dims), (&test_device(), DType::F64))
+}
+
+/// Every method in every region.
+fn check_all<const D: usize>(net: &RandomNet<D>, input: &Tensor<D>, regions: &[Perturbation]) {
+    for perturbation in regions {
+        for config in configs() {
+            check(net, input, perturbation, &config);
+        }
+    }
+}
+
+fn linear(outputs: usize) -> Recipe {
+    Recipe::Linear { outputs, bias: true }
+}
+
+const RELU: Recipe = Recipe::Relu { function: true };
+
+#[test]
+fn multilayer_perceptron() {
+    let recipes = [linear(4), RELU, linear(3), RELU, linear(2)];
+    let net = RandomNet::<2>::new(&recipes, [1, 3], 3, DType::F64, &test_device());
+    let input = tensor([2, 3]);
+    let regions = [
+        Perturbation::linf(0.3),
+        Perturbation::linf(0.3).with_range(-1.0, 1.0),
+        Perturbation::l2(0.4),
+        Perturbation::l2(0.4).with_range(-1.0, 1.0),
+        Perturbation::l1(0.5),
+        Perturbation::ball(Norm::Lp(3.0), 0.4),
+        Perturbation::between(input.clone().sub_scalar(0.2), input.clone().add_scalar(0.4)),
+    ];
+    check_all(&net, &input, &regions);
+}
+
+#[test]
+fn residual_convolutions_with_batch_norm_and_pooling() {
+    let conv = |outputs, stride, padding| Recipe::Conv {
+        outputs,
+        kernel: [2, 3],
+        stride: [stride, 1],
+        dilation: [1, 1],
+        padding,
+        grouped: false,
+        bias: true,
+    };
+    let recipes = [
+        conv(2, 1, [0, 1, 1, 1]),
+        Recipe::BatchNorm,
+        RELU,
+        conv(2, 1, [1, 0, 1, 1]),
+        Recipe::Skip { pick: 0, minus: false },
+        Recipe::BatchNorm,
+        RELU,
+        Recipe::Pool {
+            kernel: [2, 2],
+            stride: [2, 1],
+            padding: [0, 0, 1, 1],
+            ceil_mode: false,
+            count_include_pad: true,
+        },
+        Recipe::Reshape { picks: Vec::new() },
+        linear(2),
+    ];
+    let net = RandomNet::<4>::new(&recipes, [1, 1, 2, 3], 4, DType::F64, &test_device());
+    check_all(&net, &tensor([1, 1, 2, 3]), &[Perturbation::linf(0.2), Perturbation::l2(0.3)]);
+}
+
+#[test]
+fn elementwise_parameters_and_matrices() {
+    let operand = |combine| Recipe::Operand { along: [true, false, true], constant: false, combine };
+    let recipes = [
+        operand(Combine::Mul),
+        Recipe::Matmul { size: 2, left: true },
+        operand(Combine::SubFrom),
+        RELU,
+        Recipe::Matmul { size: 2, left: false },
+        operand(Combine::Div),
+        operand(Combine::Add),
+        RELU,
+        Recipe::Reshape { picks: Vec::new() },
+        linear(2),
+    ];
+    let net = RandomNet::<3>::new(&recipes, [1, 2, 3], 6, DType::F64, &test_device());
+    let regions =
+        [Perturbation::linf(0.3), Perturbation::l2(0.4), Perturbation::ball(Norm::Lp(3.0), 0.4)];
+    check_all(&net, &tensor([2, 2, 3]), &regions);
+}

@@ -1,0 +1,161 @@
+//! Random networks with random regions and requests.
+
+use burn::tensor::{DType, Int, Tensor, TensorData};
+use burn_crown::{BoundConfig, LowerSlope, Method, Specification};
+use burn_crown_tests::parameters::to_vec;
+use burn_crown_tests::random_net::{RandomNet, Recipe, recipes};
+use burn_crown_tests::regions::{RandomRegion, RegionRecipe, region_recipes};
+use burn_crown_tests::test_device;
+use proptest::prelude::*;
+
+/// How far rounding may take a bound from a value, in units of the data type's epsilon times the
+/// sum of the absolute values of all terms. A sum of 72 terms, the widest here, is off by 36 units
+/// at worst; a value and a bound have one such error each, and the errors of the layers before
+/// reach them with all signs.
+pub const ROUNDING: f64 = 72.0;
+
+/// Every method with every option.
+pub fn configs() -> Vec<BoundConfig> {
+    let slopes = [LowerSlope::Adaptive, LowerSlope::Same, LowerSlope::Zero, LowerSlope::One];
+    let linear = slopes.into_iter().flat_map(|slope| {
+        let config = move |method| BoundConfig::new(method).with_slope(slope);
+        [
+            config(Method::CrownIbp),
+            config(Method::Crown),
+            config(Method::Crown).with_all_neurons(true),
+        ]
+    });
+    std::iter::once(BoundConfig::new(Method::Interval)).chain(linear).collect()
+}
+
+/// What is asked of the output.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked {
+    Outputs,
+    Margins,
+    Linear,
+}
+
+/// A random network, region and request.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub recipes: Vec<Recipe>,
+    pub region: RegionRecipe,
+    pub batch: usize,
+    pub asked: Asked,
+    pub seed: u64,
+    pub dtype: DType,
+}
+
+/// Cases of every kind. Most are in `f64`, where next to nothing is allowed for rounding.
+pub fn cases() -> impl Strategy<Value = Case> {
+    let asked = prop::sample::select(vec![Asked::Outputs, Asked::Margins, Asked::Linear]);
+    let dtype = prop::sample::select(vec![DType::F64, DType::F64, DType::F32]);
+    (recipes(3), region_recipes(), 1..=3usize, asked, any::<u64>(), dtype).prop_map(
+        |(recipes, region, batch, asked, seed, dtype)| Case {
+            recipes,
+            region,
+            batch,
+            asked,
+            seed,
+            dtype,
+        },
+    )
+}
+
+impl Case {
+    /// The network and the region for inputs `[1, features...]`.
+    pub fn network_and_region<const D: usize>(
+        &self,
+        features: [usize; D],
+    ) -> (RandomNet<D>, RandomRegion<D>) {
+        let device = test_device();
+        let mut dims = features;
+        dims[0] = self.batch;
+        let net = RandomNet::new(&self.recipes, features, self.seed, self.dtype, &device);
+        let region = RandomRegion::new(&self.region, dims, self.seed, self.dtype, &device);
+        (net, region)
+    }
+
+    /// The rows `[B, S, O]` of the request, and the request.
+    pub fn specify(&self, outputs: usize) -> (Vec<f64>, Specification) {
+        let batch = self.batch;
+        match self.asked {
+            Asked::Margins if outputs > 1 => {
+                let labels: Vec<i64> = (0..batch).map(|image| (image % outputs) as i64).collect();
+                let labels = Tensor::<1, Int>::from_data(labels.as_slice(), &test_device());
+                (margin_rows(batch, outputs), Specification::Margins(labels))
+            }
+            Asked::Linear => {
+                let rows: Vec<f64> =
+                    (0..batch * 2 * outputs).map(|at| (at * 7 % 5) as f64 * 0.5 - 1.0).collect();
+                let specification = self.linear(&rows, outputs);
+                (rows, specification)
+            }
+            _ => (identity_rows(batch, outputs), Specification::Outputs),
+        }
+    }
+
+    /// Rows `[B, S, O]` as a specification.
+    pub fn linear(&self, rows: &[f64], outputs: usize) -> Specification {
+        let shape = [self.batch, rows.len() / self.batch / outputs, outputs];
+        let data = TensorData::new(rows.to_vec(), shape);
+        Specification::Linear(Tensor::from_data(data, (&test_device(), self.dtype)))
+    }
+
+    /// What rounding may take from each bound, `[B, S]`.
+    pub fn allowed<const D: usize>(
+        &self,
+        net: &RandomNet<D>,
+        region: &RandomRegion<D>,
+        rows: &[f64],
+    ) -> Vec<f64> {
+        let sizes = net.magnitude().forward(region.largest());
+        let outputs = sizes.dims()[1];
+        let absolute: Vec<f64> = rows.iter().map(|value| value.abs()).collect();
+        let epsilon = match self.dtype {
+            DType::F64 => f64::EPSILON,
+            _ => f64::from(f32::EPSILON),
+        };
+        apply(&absolute, &to_vec(sizes), self.batch, outputs)
+            .iter()
+            .map(|size| ROUNDING * epsilon * size)
+            .collect()
+    }
+}
+
+/// Each image's outputs themselves, `[B, O, O]`.
+pub fn identity_rows(batch: usize, outputs: usize) -> Vec<f64> {
+    let identity = |at: usize| f64::from(u8::from(at % (outputs + 1) == 0));
+    (0..batch).flat_map(|_| (0..outputs * outputs).map(identity)).collect()
+}
+
+/// The margins of label `image mod O`, `[B, O − 1, O]`.
+pub fn margin_rows(batch: usize, outputs: usize) -> Vec<f64> {
+    let mut rows = Vec::new();
+    for label in (0..batch).map(|image| image % outputs) {
+        for other in (0..outputs).filter(|&other| other != label) {
+            rows.extend((0..outputs).map(|output| {
+                f64::from(u8::from(output == label)) - f64::from(u8::from(output == other))
+            }));
+        }
+    }
+    rows
+}
+
+/// `rows · y` `[N, S]` for rows `[B, S, O]` and outputs `[N, O]`, point `n` being one of image
+/// `n mod B`.
+pub fn apply(rows: &[f64], outputs: &[f64], batch: usize, width: usize) -> Vec<f64> {
+    let per_image = rows.len() / batch;
+    let value = |row: &[f64], y: &[f64]| row.iter().zip(y).map(|(a, b)| a * b).sum::<f64>();
+    outputs
+        .chunks(width)
+        .enumerate()
+        .flat_map(|(point, y)| {
+            let image = point % batch;
+            rows[image * per_image..(image + 1) * per_image]
+                .chunks(width)
+                .map(move |row| value(row, y))
+        })
+        .collect()
+}

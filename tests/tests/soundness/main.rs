@@ -1,0 +1,8 @@
+//! Bounds hold, requests agree with each other, and what is not a certificate is not given as one.
+#![allow(clippy::unwrap_used)]
+
+mod case;
+mod certificates;
+mod consistency;
+mod errors;
+mod random;
