@@ -83,6 +83,6 @@ fn certified_training_on_digits_reaches_its_verified_error() {
 
     let (clean, verified) = errors(&result.model);
     eprintln!("clean error {clean} %, verified error {verified} %");
-    assert!(clean <= 15.0, "clean error {clean} %");
-    assert!(verified <= 40.0, "verified error {verified} %");
+    assert!(clean <= 18.0, "clean error {clean} %");
+    assert!(verified <= 35.0, "verified error {verified} %");
 }

@@ -124,6 +124,9 @@ fn tensor<const D: usize>(dims: [usize; D]) -> Tensor<D> {
 /// Every method in every region.
 fn check_all<const D: usize>(net: &RandomNet<D>, input: &Tensor<D>, regions: &[Perturbation]) {
     for perturbation in regions {
+        let analysis = GraphCache::new().analyse(net, input.clone(), perturbation).unwrap();
+        let open = to_vec(analysis.unstable_share())[0];
+        assert!(open > 0.1, "{open} of the rectifiers are open, so no slope has a gradient");
         for config in configs() {
             check(net, input, perturbation, &config);
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use burn::module::Module;
@@ -56,7 +57,7 @@ struct Experiment {
     overrides: Vec<Override>,
     /// Only these models of the file, by number from 0
     #[arg(long, alias = "model_subset", value_name = "NUMBER", num_args = 1..)]
-    model_subset: Option<Vec<usize>>,
+    model_subset: Option<Vec<SubsetPart>>,
     /// The folder below which models and logs are kept
     #[arg(long, alias = "path_prefix", value_name = "FOLDER")]
     path_prefix: Option<PathBuf>,
@@ -69,6 +70,44 @@ struct Experiment {
     /// The folder with the dataset's files; else the environment's BURN_CROWN_DATA
     #[arg(long, alias = "data_dir", value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
+}
+
+/// A word behind `--model-subset`: overrides may follow the numbers.
+#[derive(Clone, Debug)]
+enum SubsetPart {
+    Number(usize),
+    Override(Override),
+}
+
+impl FromStr for SubsetPart {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(number) = text.parse() {
+            return Ok(Self::Number(number));
+        }
+        text.parse()
+            .map(Self::Override)
+            .map_err(|_| "give numbers of models, from 0".into())
+    }
+}
+
+impl Experiment {
+    /// The numbers of the models to keep, and all overrides.
+    fn subset_and_overrides(&self) -> (Option<Vec<usize>>, Vec<Override>) {
+        let mut overrides = self.overrides.clone();
+        let subset = self.model_subset.as_ref().map(|parts| {
+            let mut numbers = Vec::new();
+            for part in parts {
+                match part {
+                    SubsetPart::Number(number) => numbers.push(*number),
+                    SubsetPart::Override(change) => overrides.push(change.clone()),
+                }
+            }
+            numbers
+        });
+        (subset, overrides)
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -154,9 +193,10 @@ struct Session {
 
 impl Session {
     fn open(arguments: &Experiment) -> Result<Self, ProgramError> {
-        let mut experiment = ExperimentConfig::load(&arguments.config, &arguments.overrides)?;
-        if let Some(subset) = &arguments.model_subset {
-            experiment = experiment.select_models(subset)?;
+        let (subset, overrides) = arguments.subset_and_overrides();
+        let mut experiment = ExperimentConfig::load(&arguments.config, &overrides)?;
+        if let Some(subset) = subset {
+            experiment = experiment.select_models(&subset)?;
         }
         if let Some(prefix) = &arguments.path_prefix {
             experiment = experiment.with_path_prefix(prefix);
