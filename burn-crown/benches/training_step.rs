@@ -74,7 +74,7 @@ fn two_layers() -> ModelConfig {
 }
 
 fn four_layers() -> ModelConfig {
-    ModelConfig::Cnn4Layer(Cnn4LayerConfig::new(1, 28, 2).with_linear_size(256))
+    ModelConfig::Cnn4Layer(Cnn4LayerConfig::new(1, 28, 2, 256))
 }
 
 fn objective() -> RobustObjective {

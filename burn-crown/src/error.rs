@@ -93,13 +93,6 @@ pub enum TraceError {
     /// Burn's capture device refused the recording.
     #[error("the recording of the forward pass is incomplete: {0}")]
     Capture(String),
-
-    /// A parameter of the recorded module is missing in the module to bound.
-    #[error(
-        "the graph was recorded for a module with other parameters; use a cache of its own for \
-         each module"
-    )]
-    ForeignModule,
 }
 
 /// Why bounds could not be computed.

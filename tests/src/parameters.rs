@@ -14,7 +14,11 @@ pub fn map_parameters<M: Module>(
     dtype: DType,
     change: impl FnMut(&str, &[usize], &mut [f64]),
 ) -> M {
-    module.map(&mut Mapper { path: Vec::new(), dtype, change })
+    module.map(&mut Mapper {
+        path: Vec::new(),
+        dtype,
+        change,
+    })
 }
 
 struct Mapper<F> {

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::parameters::to_vec;
+
 /// The set that the input may change in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Shape {
@@ -41,15 +43,22 @@ pub fn region_recipes() -> impl Strategy<Value = RegionRecipe> {
         Shape::Between,
     ]);
     let radius = prop_oneof![1 => Just(0.0), 4 => 0.01..0.3f64, 4 => 0.3..2.0f64];
-    (shapes, radius, any::<bool>(), any::<bool>(), prop::bool::weighted(0.3)).prop_map(
-        |(shape, radius, ranged, per_channel, frozen)| RegionRecipe {
-            shape,
-            radius,
-            ranged,
-            per_channel,
-            frozen,
-        },
+    (
+        shapes,
+        radius,
+        any::<bool>(),
+        any::<bool>(),
+        prop::bool::weighted(0.3),
     )
+        .prop_map(
+            |(shape, radius, ranged, per_channel, frozen)| RegionRecipe {
+                shape,
+                radius,
+                ranged,
+                per_channel,
+                frozen,
+            },
+        )
 }
 
 /// A region around an input `[B, C, ...]`, with what is needed to draw points from it.
@@ -85,14 +94,27 @@ impl<const D: usize> RandomRegion<D> {
         let mut random = StdRng::seed_from_u64(seed);
         let (count, channels) = (dims.iter().product::<usize>(), dims[1]);
         let inner: usize = dims[2..].iter().product();
-        let channel = |index: usize| if recipe.per_channel { index / inner % channels } else { 0 };
+        let channel = |index: usize| {
+            if recipe.per_channel {
+                index / inner % channels
+            } else {
+                0
+            }
+        };
         let given = if recipe.per_channel { channels } else { 1 };
         let ends: Vec<(f64, f64)> = (0..given)
             .map(|channel| {
                 let lower: f64 = rounded(random.random_range(-1.0..0.0));
                 // The last channel of a frozen region has one valid value.
                 let fixed = recipe.frozen && recipe.per_channel && channel + 1 == given;
-                (lower, if fixed { lower } else { rounded(lower + random.random_range(0.5..1.5)) })
+                (
+                    lower,
+                    if fixed {
+                        lower
+                    } else {
+                        rounded(lower + random.random_range(0.5..1.5))
+                    },
+                )
             })
             .collect();
         let scales: Vec<f64> = (0..given)
@@ -133,7 +155,11 @@ impl<const D: usize> RandomRegion<D> {
                     (0..count)
                         .map(|index| {
                             let frozen = recipe.frozen && index % 3 == 0;
-                            let size = if frozen { 0.0 } else { random.random_range(0.0..1.0) };
+                            let size = if frozen {
+                                0.0
+                            } else {
+                                random.random_range(0.0..1.0)
+                            };
                             rounded(region.center[index] + sign * recipe.radius * size)
                         })
                         .collect()
@@ -146,14 +172,15 @@ impl<const D: usize> RandomRegion<D> {
                 region.perturbation = Perturbation::ball(norm, recipe.radius);
                 region.exponent = exponent(norm);
                 if recipe.per_channel {
-                    region.perturbation =
-                        region.perturbation.with_channel_scale(scales.clone());
-                    region.radius =
-                        (0..count).map(|index| recipe.radius * scales[channel(index)]).collect();
+                    region.perturbation = region.perturbation.with_channel_scale(scales.clone());
+                    region.radius = (0..count)
+                        .map(|index| recipe.radius * scales[channel(index)])
+                        .collect();
                 }
                 let ends = region.center.iter().zip(&region.radius);
-                (region.lower, region.upper) =
-                    ends.map(|(center, radius)| (center - radius, center + radius)).unzip();
+                (region.lower, region.upper) = ends
+                    .map(|(center, radius)| (center - radius, center + radius))
+                    .unzip();
             }
         }
         if recipe.ranged {
@@ -168,6 +195,21 @@ impl<const D: usize> RandomRegion<D> {
         region
     }
 
+    /// A norm ball around a given input.
+    pub fn ball(input: Tensor<D>, norm: Norm, radius: f64) -> Self {
+        let (dims, center) = (input.dims(), to_vec(input.clone()));
+        Self {
+            input,
+            perturbation: Perturbation::ball(norm, radius),
+            dims,
+            exponent: exponent(norm),
+            radius: vec![radius; center.len()],
+            lower: center.iter().map(|value| value - radius).collect(),
+            upper: center.iter().map(|value| value + radius).collect(),
+            center,
+        }
+    }
+
     /// Points `[count · B, ...]` of the region: of each image its centre and then, in turn, random
     /// points, corners, points on the surface, and points on few coordinates.
     pub fn points(&self, count: usize, seed: u64) -> Tensor<D> {
@@ -180,7 +222,11 @@ impl<const D: usize> RandomRegion<D> {
         for point in 0..count {
             for image in 0..images {
                 let direction = self.direction(point, size, &mut random);
-                values.extend((image * size..).zip(direction).map(|(at, step)| self.at(at, step)));
+                values.extend(
+                    (image * size..)
+                        .zip(direction)
+                        .map(|(at, step)| self.at(at, step)),
+                );
             }
         }
         self.tensor(values, dims)
@@ -209,7 +255,11 @@ impl<const D: usize> RandomRegion<D> {
                 }
             }
             let direction = self.on_surface(direction);
-            values.extend((image * size..).zip(direction).map(|(at, step)| self.at(at, step)));
+            values.extend(
+                (image * size..)
+                    .zip(direction)
+                    .map(|(at, step)| self.at(at, step)),
+            );
         }
         self.tensor(values, self.dims)
     }
@@ -232,7 +282,10 @@ impl<const D: usize> RandomRegion<D> {
 
     fn on_surface(&self, mut direction: Vec<f64>) -> Vec<f64> {
         if self.exponent.is_finite() {
-            let sum: f64 = direction.iter().map(|step| step.abs().powf(self.exponent)).sum();
+            let sum: f64 = direction
+                .iter()
+                .map(|step| step.abs().powf(self.exponent))
+                .sum();
             let norm = sum.powf(1.0 / self.exponent).max(f64::MIN_POSITIVE);
             direction.iter_mut().for_each(|step| *step /= norm);
         }
@@ -247,7 +300,9 @@ impl<const D: usize> RandomRegion<D> {
     /// `max |x|` of each element over the region, `[B, ...]` in `f64`.
     pub fn largest(&self) -> Tensor<D> {
         let ends = self.lower.iter().zip(&self.upper);
-        let values: Vec<f64> = ends.map(|(lower, upper)| lower.abs().max(upper.abs())).collect();
+        let values: Vec<f64> = ends
+            .map(|(lower, upper)| lower.abs().max(upper.abs()))
+            .collect();
         let options = (&self.input.device(), DType::F64);
         Tensor::from_data(TensorData::new(values, self.dims), options)
     }
@@ -257,7 +312,11 @@ impl<const D: usize> RandomRegion<D> {
         if kind == 0 {
             return vec![0.0; size];
         }
-        let keep = if kind % 4 == 3 { random.random_range(1..=size.min(3)) } else { size };
+        let keep = if kind % 4 == 3 {
+            random.random_range(1..=size.min(3))
+        } else {
+            size
+        };
         let mut direction: Vec<f64> = (0..size).map(|_| random.random_range(-1.0..1.0)).collect();
         if kind % 4 != 1 {
             // A corner, or as far as the norm lets all coordinates go alike.
@@ -265,7 +324,9 @@ impl<const D: usize> RandomRegion<D> {
         }
         if kind % 8 == 6 {
             // Far along coordinates of different weight: the surface between the corners.
-            direction.iter_mut().for_each(|step| *step *= random.random_range(0.0..1.0f64));
+            direction
+                .iter_mut()
+                .for_each(|step| *step *= random.random_range(0.0..1.0f64));
         }
         if keep < size {
             let kept: Vec<usize> = (0..keep).map(|_| random.random_range(0..size)).collect();

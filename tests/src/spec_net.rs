@@ -59,7 +59,10 @@ impl<const D: usize> SpecNet<D> {
                 .iter()
                 .map(|input| position(&names, input.as_str().expect("a name")))
                 .collect();
-            nodes.push(SpecNode { layer: SpecLayer::build(node, &weights), inputs });
+            nodes.push(SpecNode {
+                layer: SpecLayer::build(node, &weights),
+                inputs,
+            });
             names.push(node["name"].as_str().expect("a name"));
         }
         let output = position(&names, spec["output_node"].as_str().expect("a name"));
@@ -70,8 +73,11 @@ impl<const D: usize> SpecNet<D> {
     pub fn forward(&self, input: Tensor<D>) -> Tensor<2> {
         let mut values = vec![AnyTensor::new(input)];
         for node in &self.nodes {
-            let inputs: Vec<AnyTensor> =
-                node.inputs.iter().map(|&input| values[input].clone()).collect();
+            let inputs: Vec<AnyTensor> = node
+                .inputs
+                .iter()
+                .map(|&input| values[input].clone())
+                .collect();
             values.push(node.layer.forward(&inputs));
         }
         values.swap_remove(self.output).into_tensor()

@@ -10,7 +10,7 @@ use burn::tensor::{Bool, Tensor};
 use super::backward::{Stop, lower_bound};
 use super::intervals::Intervals;
 use super::{BoundConfig, Method, crown};
-use crate::error::{BoundError, TraceError};
+use crate::error::BoundError;
 use crate::graph::{Graph, Source};
 use crate::ops::Region;
 use crate::perturbation::Input;
@@ -60,18 +60,18 @@ pub struct Analysis {
 impl Analysis {
     pub(crate) fn new(
         graph: Arc<Graph>,
-        parameters: HashMap<ParamId, Parameter>,
-        inputs: Vec<Input>,
+        parameters: &HashMap<ParamId, Parameter>,
+        inputs: &[Input],
     ) -> Result<Self, BoundError> {
         let first = inputs[0].value();
-        for input in &inputs {
+        for input in inputs {
             check_compatible(first, input.value())?;
         }
         let leaf = |source: &Source| {
             Ok(Some(match source {
                 Source::Input(index) => inputs[*index].region()?,
                 Source::Parameter(id) => {
-                    let parameter = parameters.get(id).ok_or(TraceError::ForeignModule)?;
+                    let parameter = &parameters[id];
                     check_compatible(first, &parameter.value)?;
                     Region::Fixed(parameter.value.clone())
                 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use burn::module::ParamId;
 use burn::tensor::{DType, Tensor};
 
 use super::{lower, parameters, record};
@@ -14,8 +15,9 @@ use crate::perturbation::Perturbation;
 
 /// The recorded forward passes of one module, one for each input shape; clones share them.
 ///
-/// A cache belongs to one module: its graphs follow the values of the parameters, but not a change
-/// of anything else in the module, such as a stride. [`Verifier`](crate::Verifier) and
+/// A cache belongs to one module: its graphs follow the values of the parameters, and are recorded
+/// anew for other parameters (a loaded record brings its own identities), but they do not follow a
+/// change of anything else in the module, such as a stride. [`Verifier`](crate::Verifier) and
 /// [`RobustLearner`](crate::train::RobustLearner) own their module and keep a cache for it.
 #[derive(Clone, Debug, Default)]
 pub struct GraphCache {
@@ -27,6 +29,7 @@ struct Key {
     shapes: Vec<Vec<usize>>,
     perturbed: Vec<bool>,
     dtype: DType,
+    identities: Vec<ParamId>,
 }
 
 /// How many input shapes are kept; the one that was not used for longest goes first.
@@ -65,23 +68,22 @@ impl GraphCache {
         module: &M,
         inputs: Vec<Input>,
     ) -> Result<Analysis, BoundError> {
-        let key = check_inputs::<M>(&inputs)?;
+        let (shapes, perturbed) = check_inputs::<M>(&inputs)?;
         // Brings pending updates of running statistics up to date, as `valid` does for the
-        // forward pass that was recorded.
+        // forward pass that is recorded.
         let _ = module.valid();
         let parameters = parameters(module);
-        let graph = self.graph(module, key).map_err(|error| {
-            // Burn panics where data types meet; the two types say more than its message.
-            let input = inputs[0].value().dtype();
-            let other = parameters.values().map(|parameter| parameter.value.dtype());
-            match other.into_iter().find(|&parameter| parameter != input) {
-                Some(parameter) if matches!(error, TraceError::ForwardPanicked { .. }) => {
-                    BoundError::DataType { input, parameter }
-                }
-                _ => error.into(),
-            }
-        })?;
-        Analysis::new(graph, parameters, inputs)
+        let mut identities: Vec<ParamId> = parameters.keys().copied().collect();
+        identities.sort_unstable();
+        let dtype = inputs[0].value().dtype();
+        let key = Key {
+            shapes,
+            perturbed,
+            dtype,
+            identities,
+        };
+        let graph = self.graph(module, key)?;
+        Analysis::new(graph, &parameters, &inputs)
     }
 
     fn graph<M: Bounded>(&self, module: &M, key: Key) -> Result<Arc<Graph>, TraceError> {
@@ -106,7 +108,8 @@ impl GraphCache {
     }
 }
 
-fn check_inputs<M: Bounded>(inputs: &[Input]) -> Result<Key, BoundError> {
+/// The shapes of the inputs, and which of them are perturbed, if they fit the forward pass.
+fn check_inputs<M: Bounded>(inputs: &[Input]) -> Result<(Vec<Vec<usize>>, Vec<bool>), BoundError> {
     let signature = M::signature();
     let shapes: Vec<Vec<usize>> = inputs.iter().map(|input| input.value().shape()).collect();
     let perturbed: Vec<bool> = inputs.iter().map(Input::is_perturbed).collect();
@@ -144,10 +147,5 @@ fn check_inputs<M: Bounded>(inputs: &[Input]) -> Result<Key, BoundError> {
     if batch.is_none() {
         return Err(TraceError::IndependentOutput.into());
     }
-    let dtype = inputs[0].value().dtype();
-    Ok(Key {
-        shapes,
-        perturbed,
-        dtype,
-    })
+    Ok((shapes, perturbed))
 }

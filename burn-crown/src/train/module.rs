@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Device, Tensor};
+use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
+use burn::tensor::Device;
 
 use super::RobustLearner;
-use crate::GraphCache;
 
 // Not derived: the derive would put every parameter below a field `model`, and a checkpoint of the
 // learner would then not load into the model.
@@ -54,30 +53,8 @@ impl<M: Module, const D: usize> Module for RobustLearner<M, D> {
     }
 
     fn map<Mapper: ModuleMapper>(self, mapper: &mut Mapper) -> Self {
-        let before = identities(&self.model);
-        let mut mapped = self.map_model(|model| model.map(mapper));
-        // A loaded record brings the identities that its parameters were saved with, and the
-        // recorded graphs know the parameters by their identities. An optimizer keeps them.
-        if identities(&mapped.model) != before {
-            mapped.cache = GraphCache::default();
-        }
-        mapped
+        self.map_model(|model| model.map(mapper))
     }
-}
-
-/// The identities of a module's float parameters, in its own order.
-fn identities<M: Module>(module: &M) -> Vec<ParamId> {
-    struct Visitor(Vec<ParamId>);
-
-    impl ModuleVisitor for Visitor {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0.push(param.id);
-        }
-    }
-
-    let mut visitor = Visitor(Vec::new());
-    module.visit(&mut visitor);
-    visitor.0
 }
 
 impl<M: fmt::Display, const D: usize> fmt::Display for RobustLearner<M, D> {

@@ -70,18 +70,31 @@ impl Operand {
     ) -> Self {
         let count = shape.iter().product::<usize>();
         let factor = Param::from_tensor(Tensor::ones([count], device));
-        Self { factor, shape, constant, combine }
+        Self {
+            factor,
+            shape,
+            constant,
+            combine,
+        }
     }
 
     /// Puts the value and the operand together; without signs, `x` and `c` are positive.
     pub(super) fn forward(&self, x: AnyTensor, signs: bool) -> AnyTensor {
         at_rank!(x, |x| {
-            let shape: [usize; D] = self.shape.as_slice().try_into().expect("the rank of the value");
+            let shape: [usize; D] = self
+                .shape
+                .as_slice()
+                .try_into()
+                .expect("the rank of the value");
             let c: Tensor<D> = if self.constant {
                 let values: Vec<f64> = (0..shape.iter().product::<usize>())
                     .map(|index| {
                         let value = 0.4 + (index % 3) as f64 * 0.5;
-                        if signs && index % 2 == 1 { -value } else { value }
+                        if signs && index % 2 == 1 {
+                            -value
+                        } else {
+                            value
+                        }
                     })
                     .collect();
                 Tensor::from_data(TensorData::new(values, shape), (&x.device(), x.dtype()))

@@ -44,13 +44,20 @@ impl<const D: usize> RandomNet<D> {
                 layers.push(layer);
             }
         }
-        let net = Self { layers, absolute: false };
+        let net = Self {
+            layers,
+            absolute: false,
+        };
         randomise(net, seed, dtype)
     }
 
     /// The output.
     pub fn forward(&self, input: Tensor<D>) -> Tensor<2> {
-        let sign = if self.absolute { Sign::Dropped } else { Sign::Kept };
+        let sign = if self.absolute {
+            Sign::Dropped
+        } else {
+            Sign::Kept
+        };
         let mut values = vec![AnyTensor::new(input)];
         for layer in &self.layers {
             values.push(layer.forward(&values, sign));
@@ -98,7 +105,13 @@ fn randomise<M: Module>(module: M, seed: u64, dtype: DType) -> M {
 /// The absolute values of all parameters, in `f64`; a mean is subtracted, so it gets a minus.
 pub fn absolute_parameters<M: Module>(module: M) -> M {
     map_parameters(module, DType::F64, |path, _, values| {
-        let sign = if path.ends_with("running_mean") { -1.0 } else { 1.0 };
-        values.iter_mut().for_each(|value| *value = sign * value.abs());
+        let sign = if path.ends_with("running_mean") {
+            -1.0
+        } else {
+            1.0
+        };
+        values
+            .iter_mut()
+            .for_each(|value| *value = sign * value.abs());
     })
 }

@@ -41,9 +41,17 @@ pub enum Recipe {
     /// The rectifier, as a module or a function.
     Relu { function: bool },
     /// A parameter or constant that is broadcast along the dims where `along` says so.
-    Operand { along: [bool; 3], constant: bool, combine: Combine },
+    Operand {
+        along: [bool; 3],
+        constant: bool,
+        combine: Combine,
+    },
     /// A scalar factor and term.
-    Scalar { factor: f64, term: f64, inverse: bool },
+    Scalar {
+        factor: f64,
+        term: f64,
+        inverse: bool,
+    },
     /// `−x`.
     Negate,
     /// Plus or minus an earlier value of the same shape.
@@ -64,15 +72,20 @@ pub enum Recipe {
 
 /// Lists of recipes, most of them ending in a linear layer with `outputs` outputs.
 pub fn recipes(outputs: usize) -> impl Strategy<Value = Vec<Recipe>> {
-    (prop::collection::vec(recipe(), 1..7), prop::bool::weighted(0.8)).prop_map(
-        move |(mut recipes, head)| {
+    (
+        prop::collection::vec(recipe(), 1..7),
+        prop::bool::weighted(0.8),
+    )
+        .prop_map(move |(mut recipes, head)| {
             if head {
                 recipes.push(Recipe::Reshape { picks: Vec::new() });
-                recipes.push(Recipe::Linear { outputs, bias: true });
+                recipes.push(Recipe::Linear {
+                    outputs,
+                    bias: true,
+                });
             }
             recipes
-        },
-    )
+        })
 }
 
 fn recipe() -> impl Strategy<Value = Recipe> {
@@ -125,14 +138,24 @@ impl Recipe {
         let features: usize = shape[1..].iter().product();
         match self {
             Self::Linear { outputs, bias } => (features / last * outputs <= WIDEST).then(|| {
-                Layer::Linear(LinearConfig::new(last, *outputs).with_bias(*bias).init(device))
+                Layer::Linear(
+                    LinearConfig::new(last, *outputs)
+                        .with_bias(*bias)
+                        .init(device),
+                )
             }),
             Self::Conv { .. } => self.conv(shape, device),
             Self::Pool { .. } => self.pool(shape),
-            Self::BatchNorm => Some(Layer::BatchNorm(BatchNormConfig::new(shape[1]).init(device))),
+            Self::BatchNorm => Some(Layer::BatchNorm(
+                BatchNormConfig::new(shape[1]).init(device),
+            )),
             Self::Relu { function: true } => Some(Layer::Rectify(0)),
             Self::Relu { function: false } => Some(Layer::Relu(Relu::new())),
-            Self::Operand { along, constant, combine } => {
+            Self::Operand {
+                along,
+                constant,
+                combine,
+            } => {
                 let mut operand = vec![1; rank];
                 for dim in 1..rank {
                     // Along a dim of size 1 the value itself is broadcast.
@@ -143,15 +166,26 @@ impl Recipe {
                 (result <= WIDEST)
                     .then(|| Layer::Operand(Operand::new(operand, *constant, *combine, device)))
             }
-            Self::Scalar { factor, term, inverse } => {
-                Some(Layer::Scalar(Scalar { factor: *factor, term: *term, inverse: *inverse }))
-            }
+            Self::Scalar {
+                factor,
+                term,
+                inverse,
+            } => Some(Layer::Scalar(Scalar {
+                factor: *factor,
+                term: *term,
+                inverse: *inverse,
+            })),
             Self::Negate => Some(Layer::Negate(0)),
             Self::Skip { pick, minus } => {
-                let same: Vec<usize> =
-                    (0..values.len()).filter(|&index| values[index] == shape).collect();
+                let same: Vec<usize> = (0..values.len())
+                    .filter(|&index| values[index] == shape)
+                    .collect();
                 let index = same[pick % same.len()];
-                Some(if *minus { Layer::Minus(index) } else { Layer::Plus(index) })
+                Some(if *minus {
+                    Layer::Minus(index)
+                } else {
+                    Layer::Plus(index)
+                })
             }
             Self::Matmul { size, left } => {
                 let inner = if *left { shape[rank - 2] } else { last };
@@ -159,8 +193,7 @@ impl Recipe {
                 // which the library refuses; for a fixed left factor, in a batch of one.
                 let rows = if *left { *size } else { shape[1] };
                 let moves_batch = rank == 3 && rows == 1;
-                let fits =
-                    features / inner * size <= WIDEST && (!left || rank > 2) && !moves_batch;
+                let fits = features / inner * size <= WIDEST && (!left || rank > 2) && !moves_batch;
                 let weight = Param::from_tensor(Tensor::ones([inner, *size], device));
                 let matrix = Matrix { weight };
                 fits.then(|| match left {
@@ -196,21 +229,39 @@ impl Recipe {
             Self::Reduce { two: true, .. } => (rank > 2).then_some(Layer::SumDims(0)),
             Self::Reduce { pick, mean, .. } => {
                 let dim = 1 + pick % (rank - 1);
-                Some(if *mean { Layer::MeanDim(dim) } else { Layer::SumDim(dim) })
+                Some(if *mean {
+                    Layer::MeanDim(dim)
+                } else {
+                    Layer::SumDim(dim)
+                })
             }
-            Self::Pad { sizes: [left, right], value } => {
-                (features / last * (last + left + right) <= WIDEST)
-                    .then(|| Layer::Pad(vec![*left, *right, *value]))
-            }
+            Self::Pad {
+                sizes: [left, right],
+                value,
+            } => (features / last * (last + left + right) <= WIDEST)
+                .then(|| Layer::Pad(vec![*left, *right, *value])),
         }
     }
 
     fn conv(&self, shape: &[usize], device: &Device) -> Option<Layer> {
-        let Self::Conv { outputs, kernel, stride, dilation, padding, grouped, bias } = self else {
+        let Self::Conv {
+            outputs,
+            kernel,
+            stride,
+            dilation,
+            padding,
+            grouped,
+            bias,
+        } = self
+        else {
             return None;
         };
         let channels = *shape.get(1)?;
-        let groups = if *grouped && channels % 2 == 0 && outputs % 2 == 0 { 2 } else { 1 };
+        let groups = if *grouped && channels % 2 == 0 && outputs % 2 == 0 {
+            2
+        } else {
+            1
+        };
         let size = |dim: usize| {
             let padded = shape[2 + dim] + padding[2 * dim] + padding[2 * dim + 1];
             let room = padded.checked_sub(dilation[dim] * (kernel[dim] - 1) + 1)?;
@@ -240,7 +291,14 @@ impl Recipe {
     }
 
     fn pool(&self, shape: &[usize]) -> Option<Layer> {
-        let Self::Pool { kernel, stride, padding, ceil_mode, count_include_pad } = self else {
+        let Self::Pool {
+            kernel,
+            stride,
+            padding,
+            ceil_mode,
+            count_include_pad,
+        } = self
+        else {
             return None;
         };
         // A window must hold at least one element of the input.
@@ -253,9 +311,8 @@ impl Recipe {
         if *ceil_mode || !count_include_pad {
             padding = [padding[0], padding[0], padding[2], padding[2]];
         }
-        let fits = |dim: usize| {
-            shape[2 + dim] + padding[2 * dim] + padding[2 * dim + 1] >= kernel[dim]
-        };
+        let fits =
+            |dim: usize| shape[2 + dim] + padding[2 * dim] + padding[2 * dim + 1] >= kernel[dim];
         match shape.len() {
             3 => fits(0).then(|| {
                 let config = AvgPool1dConfig::new(kernel[0])

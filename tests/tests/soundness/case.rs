@@ -16,7 +16,12 @@ pub const ROUNDING: f64 = 72.0;
 
 /// Every method with every option.
 pub fn configs() -> Vec<BoundConfig> {
-    let slopes = [LowerSlope::Adaptive, LowerSlope::Same, LowerSlope::Zero, LowerSlope::One];
+    let slopes = [
+        LowerSlope::Adaptive,
+        LowerSlope::Same,
+        LowerSlope::Zero,
+        LowerSlope::One,
+    ];
     let linear = slopes.into_iter().flat_map(|slope| {
         let config = move |method| BoundConfig::new(method).with_slope(slope);
         [
@@ -25,7 +30,9 @@ pub fn configs() -> Vec<BoundConfig> {
             config(Method::Crown).with_all_neurons(true),
         ]
     });
-    std::iter::once(BoundConfig::new(Method::Interval)).chain(linear).collect()
+    std::iter::once(BoundConfig::new(Method::Interval))
+        .chain(linear)
+        .collect()
 }
 
 /// What is asked of the output.
@@ -51,16 +58,22 @@ pub struct Case {
 pub fn cases() -> impl Strategy<Value = Case> {
     let asked = prop::sample::select(vec![Asked::Outputs, Asked::Margins, Asked::Linear]);
     let dtype = prop::sample::select(vec![DType::F64, DType::F64, DType::F32]);
-    (recipes(3), region_recipes(), 1..=3usize, asked, any::<u64>(), dtype).prop_map(
-        |(recipes, region, batch, asked, seed, dtype)| Case {
+    (
+        recipes(3),
+        region_recipes(),
+        1..=3usize,
+        asked,
+        any::<u64>(),
+        dtype,
+    )
+        .prop_map(|(recipes, region, batch, asked, seed, dtype)| Case {
             recipes,
             region,
             batch,
             asked,
             seed,
             dtype,
-        },
-    )
+        })
 }
 
 impl Case {
@@ -87,8 +100,9 @@ impl Case {
                 (margin_rows(batch, outputs), Specification::Margins(labels))
             }
             Asked::Linear => {
-                let rows: Vec<f64> =
-                    (0..batch * 2 * outputs).map(|at| (at * 7 % 5) as f64 * 0.5 - 1.0).collect();
+                let rows: Vec<f64> = (0..batch * 2 * outputs)
+                    .map(|at| (at * 7 % 5) as f64 * 0.5 - 1.0)
+                    .collect();
                 let specification = self.linear(&rows, outputs);
                 (rows, specification)
             }
@@ -127,7 +141,9 @@ impl Case {
 /// Each image's outputs themselves, `[B, O, O]`.
 pub fn identity_rows(batch: usize, outputs: usize) -> Vec<f64> {
     let identity = |at: usize| f64::from(u8::from(at % (outputs + 1) == 0));
-    (0..batch).flat_map(|_| (0..outputs * outputs).map(identity)).collect()
+    (0..batch)
+        .flat_map(|_| (0..outputs * outputs).map(identity))
+        .collect()
 }
 
 /// The margins of label `image mod O`, `[B, O − 1, O]`.

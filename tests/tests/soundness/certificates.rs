@@ -12,10 +12,19 @@ use crate::case::configs;
 /// Three linear layers with rectifiers between them and a batch norm, of which every margin of
 /// class 0 is certified for small regions around [`input`].
 fn certified_net() -> RandomNet<2> {
-    let linear = |outputs| Recipe::Linear { outputs, bias: true };
+    let linear = |outputs| Recipe::Linear {
+        outputs,
+        bias: true,
+    };
     let relu = Recipe::Relu { function: true };
-    let recipes =
-        [linear(4), Recipe::BatchNorm, relu.clone(), linear(4), relu, linear(3)];
+    let recipes = [
+        linear(4),
+        Recipe::BatchNorm,
+        relu.clone(),
+        linear(4),
+        relu,
+        linear(3),
+    ];
     let net = RandomNet::new(&recipes, [1, 3], 5, DType::F32, &test_device());
     map_parameters(net, DType::F32, |path, _, values| {
         if path == "layers.5.Linear.bias" {
@@ -47,9 +56,16 @@ fn most_certified(net: &RandomNet<2>, input: &Tensor<2>) -> usize {
     for perturbation in regions() {
         for config in configs() {
             let verifier = Verifier::new(net.clone()).with_config(config);
-            let bounds = verifier.margins(input.clone(), labels.clone(), &perturbation).unwrap();
+            let bounds = verifier
+                .margins(input.clone(), labels.clone(), &perturbation)
+                .unwrap();
             let certified = bounds.certified().into_data();
-            most = most.max(certified.iter::<bool>().filter(|certified| *certified).count());
+            most = most.max(
+                certified
+                    .iter::<bool>()
+                    .filter(|certified| *certified)
+                    .count(),
+            );
         }
     }
     most
@@ -89,7 +105,9 @@ fn the_net_is_certified_while_it_is_sound() {
         for config in configs() {
             let verifier = Verifier::new(net.clone()).with_config(config.clone());
             let labels = Tensor::<1, Int>::from_data([0, 0], &test_device());
-            let bounds = verifier.margins(input.clone(), labels, &perturbation).unwrap();
+            let bounds = verifier
+                .margins(input.clone(), labels, &perturbation)
+                .unwrap();
             let certified: Vec<bool> = bounds.certified().into_data().iter::<bool>().collect();
             assert_eq!(certified, [true, true], "{config:?} {perturbation:?}");
         }
@@ -99,7 +117,11 @@ fn the_net_is_certified_while_it_is_sound() {
 #[test]
 fn a_parameter_that_is_not_a_number_certifies_nothing() {
     for name in PARAMETERS {
-        assert_eq!(most_certified(&with_value(name, 1, f64::NAN), &input()), 0, "{name}");
+        assert_eq!(
+            most_certified(&with_value(name, 1, f64::NAN), &input()),
+            0,
+            "{name}"
+        );
     }
 }
 
@@ -107,9 +129,16 @@ fn a_parameter_that_is_not_a_number_certifies_nothing() {
 fn an_infinite_parameter_certifies_nothing() {
     // An infinite variance is left out: it takes its channel to a finite constant, which the
     // network then truly computes.
-    for name in PARAMETERS.iter().filter(|name| !name.ends_with("running_var")) {
+    for name in PARAMETERS
+        .iter()
+        .filter(|name| !name.ends_with("running_var"))
+    {
         for value in [f64::INFINITY, f64::NEG_INFINITY] {
-            assert_eq!(most_certified(&with_value(name, 1, value), &input()), 0, "{name} {value}");
+            assert_eq!(
+                most_certified(&with_value(name, 1, value), &input()),
+                0,
+                "{name} {value}"
+            );
         }
     }
 }
@@ -123,11 +152,15 @@ fn a_negative_variance_certifies_nothing() {
 #[test]
 fn rectifiers_that_are_dead_for_sure_do_not_hide_a_nan() {
     // Neuron 1 of the second layer is dead on every region, and its weights are not numbers.
-    let net = map_parameters(with_value("layers.3.Linear.bias", 1, -1e6), DType::F32, |path, _, values| {
-        if path == "layers.3.Linear.weight" {
-            values[1] = f64::NAN;
-        }
-    });
+    let net = map_parameters(
+        with_value("layers.3.Linear.bias", 1, -1e6),
+        DType::F32,
+        |path, _, values| {
+            if path == "layers.3.Linear.weight" {
+                values[1] = f64::NAN;
+            }
+        },
+    );
     assert_eq!(most_certified(&net, &input()), 0);
 }
 
@@ -135,7 +168,9 @@ fn rectifiers_that_are_dead_for_sure_do_not_hide_a_nan() {
 fn overflow_certifies_nothing() {
     let net = map_parameters(certified_net(), DType::F32, |path, _, values| {
         if path.ends_with("weight") {
-            values.iter_mut().for_each(|value| *value = 1e30 * value.signum());
+            values
+                .iter_mut()
+                .for_each(|value| *value = 1e30 * value.signum());
         }
     });
     assert_eq!(most_certified(&net, &input()), 0);
@@ -164,7 +199,10 @@ fn an_input_that_is_not_finite_certifies_nothing() {
                 match verifier.margins(input.clone(), labels.clone(), &perturbation) {
                     Ok(bounds) => {
                         let certified = bounds.certified().into_data();
-                        assert!(!certified.iter::<bool>().any(|image| image), "{value} {config:?}");
+                        assert!(
+                            !certified.iter::<bool>().any(|image| image),
+                            "{value} {config:?}"
+                        );
                     }
                     Err(error) => assert!(error.to_string().contains("valid range"), "{error}"),
                 }
@@ -175,13 +213,14 @@ fn an_input_that_is_not_finite_certifies_nothing() {
 
 #[test]
 fn a_broken_image_leaves_the_others_of_its_batch_certified() {
-    let input =
-        Tensor::<2>::from_floats([[0.3, -0.2, 0.5], [f32::NAN, 0.1, 0.2]], &test_device());
+    let input = Tensor::<2>::from_floats([[0.3, -0.2, 0.5], [f32::NAN, 0.1, 0.2]], &test_device());
     let labels = Tensor::<1, Int>::from_data([0, 0], &test_device());
     for config in configs() {
         let verifier = Verifier::new(certified_net()).with_config(config.clone());
         let perturbation = Perturbation::linf(0.05);
-        let bounds = verifier.margins(input.clone(), labels.clone(), &perturbation).unwrap();
+        let bounds = verifier
+            .margins(input.clone(), labels.clone(), &perturbation)
+            .unwrap();
         let certified: Vec<bool> = bounds.certified().into_data().iter::<bool>().collect();
         assert_eq!(certified, [true, false], "{config:?}");
     }

@@ -1,9 +1,7 @@
 //! What different ways to ask for the same bounds must agree on.
 
 use burn::tensor::Tensor;
-use burn_crown::{
-    BoundConfig, Bounds, GraphCache, Method, Norm, Specification, Verifier,
-};
+use burn_crown::{BoundConfig, Bounds, GraphCache, Method, Norm, Specification, Verifier};
 use burn_crown_tests::parameters::to_vec;
 use burn_crown_tests::regions::Shape;
 use proptest::prelude::*;
@@ -29,7 +27,10 @@ fn agree(left: &[f64], right: &[f64], allowed: &[f64]) -> bool {
 /// Whether `inner` lies in `outer` within an allowance.
 fn inside(inner: &Pair, outer: &Pair, allowed: &[f64]) -> bool {
     let above = |high: &[f64], low: &[f64]| {
-        high.iter().zip(low).zip(allowed).all(|((high, low), allowed)| high + allowed >= *low)
+        high.iter()
+            .zip(low)
+            .zip(allowed)
+            .all(|((high, low), allowed)| high + allowed >= *low)
     };
     above(&inner.0, &outer.0) && above(&outer.1, &inner.1)
 }
@@ -38,15 +39,25 @@ fn check<const D: usize>(case: &Case, features: [usize; D]) -> Result<(), TestCa
     let (net, region) = case.network_and_region(features);
     let width = net.forward(region.input.clone()).dims()[1];
     let cache = GraphCache::new();
-    let analysis = cache.analyse(&net, region.input.clone(), &region.perturbation).unwrap();
+    let analysis = cache
+        .analyse(&net, region.input.clone(), &region.perturbation)
+        .unwrap();
     let (rows, specification) = case.specify(width);
     let allowed = case.allowed(&net, &region, &rows);
     for config in configs() {
         let bounds = values(analysis.bounds(&specification, &config).unwrap());
-        prop_assert!(inside(&(bounds.1.clone(), bounds.0.clone()), &bounds, &allowed));
+        prop_assert!(inside(
+            &(bounds.1.clone(), bounds.0.clone()),
+            &bounds,
+            &allowed
+        ));
 
         let whole_outputs = matches!(specification, Specification::Outputs);
-        let merged = values(analysis.bounds(&case.linear(&rows, width), &config).unwrap());
+        let merged = values(
+            analysis
+                .bounds(&case.linear(&rows, width), &config)
+                .unwrap(),
+        );
         if whole_outputs && config.method == Method::Interval {
             // Merged into the last affine layers, never looser than layer after layer.
             prop_assert!(inside(&merged, &bounds, &allowed));
@@ -59,12 +70,20 @@ fn check<const D: usize>(case: &Case, features: [usize; D]) -> Result<(), TestCa
         // One row at a time instead of all at once.
         let small = config.clone().with_memory_limit(Some(1));
         let chunked = values(analysis.bounds(&specification, &small).unwrap());
-        prop_assert!(agree(&chunked.0, &bounds.0, &allowed), "in chunks, {config:?}");
-        prop_assert!(agree(&chunked.1, &bounds.1, &allowed), "in chunks, {config:?}");
+        prop_assert!(
+            agree(&chunked.0, &bounds.0, &allowed),
+            "in chunks, {config:?}"
+        );
+        prop_assert!(
+            agree(&chunked.1, &bounds.1, &allowed),
+            "in chunks, {config:?}"
+        );
 
         let verifier = Verifier::new(net.clone()).with_config(config.clone());
         let input = region.input.clone();
-        let verified = verifier.bounds(input, &region.perturbation, &specification).unwrap();
+        let verified = verifier
+            .bounds(input, &region.perturbation, &specification)
+            .unwrap();
         prop_assert_eq!(values(verified), bounds, "the verifier, {:?}", config);
     }
     Ok(())
@@ -109,8 +128,9 @@ fn check_point<const D: usize>(case: &Case, features: [usize; D]) -> Result<(), 
     let allowed = case.allowed(&net, &region, &identity_rows(case.batch, width));
     // The relaxation of a rectifier has a floor of 1e-8 under its width.
     let allowed: Vec<f64> = allowed.iter().map(|allowed| allowed + 1e-7).collect();
-    let analysis =
-        GraphCache::new().analyse(&net, region.input.clone(), &region.perturbation).unwrap();
+    let analysis = GraphCache::new()
+        .analyse(&net, region.input.clone(), &region.perturbation)
+        .unwrap();
     for config in configs() {
         let bounds = values(analysis.bounds(&Specification::Outputs, &config).unwrap());
         prop_assert!(agree(&bounds.0, &outputs, &allowed), "lower, {config:?}");
@@ -128,7 +148,12 @@ fn check_growth<const D: usize>(case: &Case, features: [usize; D]) -> Result<(),
     let bounds = |radius: f64| {
         let perturbation = region.perturbation.clone().with_radius(radius);
         let analysis = GraphCache::new().analyse(&net, region.input.clone(), &perturbation);
-        values(analysis.unwrap().bounds(&Specification::Outputs, &config).unwrap())
+        values(
+            analysis
+                .unwrap()
+                .bounds(&Specification::Outputs, &config)
+                .unwrap(),
+        )
     };
     let (small, large) = (bounds(case.region.radius * 0.7), bounds(case.region.radius));
     prop_assert!(inside(&small, &large, &allowed));
@@ -170,5 +195,8 @@ proptest! {
 
 #[test]
 fn margin_rows_are_differences_of_identity_rows() {
-    assert_eq!(margin_rows(2, 3), [1., -1., 0., 1., 0., -1., -1., 1., 0., 0., 1., -1.]);
+    assert_eq!(
+        margin_rows(2, 3),
+        [1., -1., 0., 1., 0., -1., -1., 1., 0., 0., 1., -1.]
+    );
 }

@@ -10,7 +10,10 @@ use burn_crown_tests::test_device;
 fn net(outputs: usize) -> RandomNet<3> {
     let recipes = [
         Recipe::Reshape { picks: Vec::new() },
-        Recipe::Linear { outputs, bias: true },
+        Recipe::Linear {
+            outputs,
+            bias: true,
+        },
     ];
     RandomNet::new(&recipes, [1, 2, 3], 1, DType::F32, &test_device())
 }
@@ -43,7 +46,12 @@ fn error(
 }
 
 fn specification_error(outputs: usize, specification: &Specification) -> String {
-    match error(&net(outputs), input(), &Perturbation::linf(0.1), specification) {
+    match error(
+        &net(outputs),
+        input(),
+        &Perturbation::linf(0.1),
+        specification,
+    ) {
         BoundError::Specification(reason) => reason,
         other => panic!("{other:?}"),
     }
@@ -82,7 +90,9 @@ fn margins_of_one_class() {
 #[test]
 fn two_classes_have_one_margin() {
     let verifier = Verifier::new(net(2));
-    let bounds = verifier.bounds(input(), &Perturbation::linf(0.1), &labels(&[0, 1])).unwrap();
+    let bounds = verifier
+        .bounds(input(), &Perturbation::linf(0.1), &labels(&[0, 1]))
+        .unwrap();
     assert_eq!(bounds.lower.dims(), [2, 1]);
 }
 
@@ -100,7 +110,9 @@ fn rows_of_one_image_serve_all() {
     let rows = Tensor::<3>::ones([1, 2, 3], &test_device());
     let verifier = Verifier::new(net(3));
     let specification = Specification::Linear(rows);
-    let bounds = verifier.bounds(input(), &Perturbation::linf(0.1), &specification).unwrap();
+    let bounds = verifier
+        .bounds(input(), &Perturbation::linf(0.1), &specification)
+        .unwrap();
     assert_eq!(bounds.lower.dims(), [2, 2]);
 }
 
@@ -116,7 +128,10 @@ fn a_radius_that_is_no_size() {
     for radius in [-0.1, f64::NAN, f64::INFINITY] {
         for norm in [Norm::Linf, Norm::L2, Norm::L1, Norm::Lp(3.0)] {
             let reason = perturbation_error(input(), &Perturbation::ball(norm, radius));
-            assert!(reason.contains(&format!("the radius is {radius}")), "{reason}");
+            assert!(
+                reason.contains(&format!("the radius is {radius}")),
+                "{reason}"
+            );
         }
     }
 }
@@ -196,8 +211,16 @@ fn a_scale_that_is_no_size() {
 #[test]
 fn an_empty_batch() {
     let empty = Tensor::<3>::zeros([0, 2, 3], &test_device());
-    let error = error(&net(3), empty, &Perturbation::linf(0.1), &Specification::Outputs);
-    let expected = TraceError::EmptyBatch { index: 0, shape: vec![0, 2, 3] };
+    let error = error(
+        &net(3),
+        empty,
+        &Perturbation::linf(0.1),
+        &Specification::Outputs,
+    );
+    let expected = TraceError::EmptyBatch {
+        index: 0,
+        shape: vec![0, 2, 3],
+    };
     assert_eq!(error, BoundError::Trace(expected));
 }
 
@@ -207,20 +230,43 @@ fn an_input_of_another_rank() {
     let error = Verifier::new(net(3))
         .bounds(flat, &Perturbation::linf(0.1), &Specification::Outputs)
         .unwrap_err();
-    let expected = TraceError::InputRank { index: 0, expected: 3, shape: vec![2, 6] };
+    let expected = TraceError::InputRank {
+        index: 0,
+        expected: 3,
+        shape: vec![2, 6],
+    };
     assert_eq!(error, BoundError::Trace(expected));
 }
 
 #[test]
 fn an_input_of_another_size() {
     let wide = Tensor::<3>::zeros([2, 2, 4], &test_device());
-    let error = error(&net(3), wide, &Perturbation::linf(0.1), &Specification::Outputs);
-    assert!(matches!(error, BoundError::Trace(TraceError::ForwardPanicked { .. })), "{error:?}");
+    let error = error(
+        &net(3),
+        wide,
+        &Perturbation::linf(0.1),
+        &Specification::Outputs,
+    );
+    assert!(
+        matches!(error, BoundError::Trace(TraceError::ForwardPanicked { .. })),
+        "{error:?}"
+    );
 }
 
 #[test]
 fn an_input_of_another_data_type() {
     let double = Tensor::<3>::zeros([2, 2, 3], (&test_device(), DType::F64));
-    let error = error(&net(3), double, &Perturbation::linf(0.1), &Specification::Outputs);
-    assert_eq!(error, BoundError::DataType { input: DType::F64, parameter: DType::F32 });
+    let error = error(
+        &net(3),
+        double,
+        &Perturbation::linf(0.1),
+        &Specification::Outputs,
+    );
+    assert_eq!(
+        error,
+        BoundError::DataType {
+            input: DType::F64,
+            parameter: DType::F32
+        }
+    );
 }

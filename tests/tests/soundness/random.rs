@@ -38,7 +38,9 @@ fn extreme_points<const D: usize>(
         let weights = Tensor::<2>::from_data(data, (&test_device(), region.input.dtype()));
         let value = outputs * Tensor::from_inner(weights);
         let gradients = value.sum().backward();
-        let Some(gradient) = input.grad(&gradients) else { continue };
+        let Some(gradient) = input.grad(&gradients) else {
+            continue;
+        };
         let gradient = to_vec(gradient);
         let opposite: Vec<f64> = gradient.iter().map(|value| -value).collect();
         points.push(region.furthest(&gradient));
@@ -66,8 +68,7 @@ fn check<const D: usize>(case: &Case, features: [usize; D]) -> Result<(), TestCa
         for (at, value) in values.iter().enumerate() {
             let row = at % lower.len();
             // Written so that NaN fails.
-            let inside =
-                lower[row] - allowed[row] <= *value && *value <= upper[row] + allowed[row];
+            let inside = lower[row] - allowed[row] <= *value && *value <= upper[row] + allowed[row];
             prop_assert!(
                 inside,
                 "{config:?}: {value} of row {row} is not in [{}, {}], allowed {:e}\n{net:?}",
