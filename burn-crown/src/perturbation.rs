@@ -63,7 +63,7 @@ pub struct Perturbation {
 #[derive(Clone, Debug)]
 enum RegionShape {
     Ball { norm: Norm, radius: f64 },
-    Between { lower: AnyTensor, upper: AnyTensor },
+    Between(Box<Interval>),
 }
 
 impl Perturbation {
@@ -97,10 +97,11 @@ impl Perturbation {
 
     /// Every point between two tensors of the input's shape, whatever the input is.
     pub fn between<const D: usize>(lower: Tensor<D>, upper: Tensor<D>) -> Self {
-        let shape = RegionShape::Between {
+        let interval = Interval {
             lower: AnyTensor::new(lower),
             upper: AnyTensor::new(upper),
         };
+        let shape = RegionShape::Between(Box::new(interval));
         Self {
             shape,
             scale: None,
@@ -139,7 +140,7 @@ impl Perturbation {
     pub fn radius(&self) -> Option<f64> {
         match self.shape {
             RegionShape::Ball { radius, .. } => Some(radius),
-            RegionShape::Between { .. } => None,
+            RegionShape::Between(_) => None,
         }
     }
 
@@ -150,11 +151,11 @@ impl Perturbation {
             check_inside(x, range)?;
         }
         match &self.shape {
-            RegionShape::Between { lower, upper } => {
+            RegionShape::Between(interval) => {
                 if self.scale.is_some() {
                     return Err(invalid("a box has no radius to scale by channel".into()));
                 }
-                between(x, lower, upper, range)
+                between(x, interval, range)
             }
             RegionShape::Ball { norm, radius } => {
                 if !(radius.is_finite() && *radius >= 0.0) {
@@ -238,10 +239,10 @@ fn check_inside(x: &AnyTensor, range: &Interval) -> Result<(), BoundError> {
 
 fn between(
     x: &AnyTensor,
-    lower: &AnyTensor,
-    upper: &AnyTensor,
+    interval: &Interval,
     range: Option<Interval>,
 ) -> Result<Region, BoundError> {
+    let Interval { lower, upper } = interval.clone();
     if lower.shape() != x.shape() || upper.shape() != x.shape() {
         return Err(invalid(format!(
             "a box from {:?} to {:?} around an input of shape {:?}",
@@ -250,27 +251,13 @@ fn between(
             x.shape()
         )));
     }
-    for end in [lower, upper] {
-        if end.dtype() != x.dtype() || end.device().inner() != x.device().inner() {
-            return Err(invalid(format!(
-                "an end of the box is {:?} on {:?}, the input {:?} on {:?}; convert one of them",
-                end.dtype(),
-                end.device().inner(),
-                x.dtype(),
-                x.device().inner()
-            )));
-        }
-    }
-    let gap = lower.clone().sub(upper.clone()).detach().largest();
-    if !(gap <= 0.0) {
+    let gap = lower.sub(upper).detach().largest();
+    if gap > 0.0 || gap.is_nan() {
         return Err(invalid(
             "the lower end of the box is above the upper one, or NaN".into(),
         ));
     }
-    let interval = Interval {
-        lower: lower.clone(),
-        upper: upper.clone(),
-    };
+    let interval = interval.clone();
     Ok(Region::Box(match range {
         Some(range) => interval.clamp_to(&range),
         None => interval,

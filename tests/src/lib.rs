@@ -1,4 +1,5 @@
 //! What the integration tests share.
+#![allow(missing_docs, reason = "fields of test data are told by their names")]
 
 pub mod parameters;
 pub mod random_net;

@@ -297,6 +297,15 @@ impl<const D: usize> RandomRegion<D> {
         Tensor::from_data(TensorData::new(values, dims), options)
     }
 
+    /// Whether [`furthest`](Self::furthest) gives the very maximum: not for a ball that is cut.
+    pub fn is_whole(&self) -> bool {
+        let cut = |index: usize| {
+            self.lower[index] > self.center[index] - self.radius[index]
+                || self.upper[index] < self.center[index] + self.radius[index]
+        };
+        self.exponent.is_infinite() || !(0..self.center.len()).any(cut)
+    }
+
     /// `max |x|` of each element over the region, `[B, ...]` in `f64`.
     pub fn largest(&self) -> Tensor<D> {
         let ends = self.lower.iter().zip(&self.upper);

@@ -22,6 +22,10 @@ pub(crate) struct Ball {
 
 /// The set of values that a node can take.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there are few regions, and they hold tensors"
+)]
 pub(crate) enum Region {
     /// One value: the node does not depend on a perturbed input.
     Fixed(AnyTensor),

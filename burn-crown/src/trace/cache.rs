@@ -21,8 +21,11 @@ use crate::perturbation::Perturbation;
 /// [`RobustLearner`](crate::train::RobustLearner) own their module and keep a cache for it.
 #[derive(Clone, Debug, Default)]
 pub struct GraphCache {
-    entries: Arc<Mutex<VecDeque<(Key, Arc<Graph>)>>>,
+    entries: Arc<Mutex<Entries>>,
 }
+
+/// The most recently used first.
+type Entries = VecDeque<(Key, Arc<Graph>)>;
 
 #[derive(Clone, Debug, PartialEq)]
 struct Key {

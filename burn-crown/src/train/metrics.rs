@@ -49,6 +49,10 @@ pub trait Quantity: Send + Sync + 'static {
 
 /// The value of a [`Quantity`] for one batch.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one for each metric of a batch"
+)]
 pub enum Measurement {
     /// A number that is known on the host.
     Number(f64),

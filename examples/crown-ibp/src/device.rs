@@ -89,6 +89,8 @@ pub fn parse(name: Option<&str>) -> Result<Device, UnknownDevice> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]

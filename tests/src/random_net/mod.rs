@@ -6,7 +6,7 @@ mod recipe;
 
 pub use elementwise::{Combine, Operand};
 pub use layers::{Layer, Sign};
-pub use recipe::{Recipe, recipes};
+pub use recipe::{Recipe, recipes, short_recipes};
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
@@ -63,6 +63,12 @@ impl<const D: usize> RandomNet<D> {
             values.push(layer.forward(&values, sign));
         }
         flat(values.swap_remove(values.len() - 1))
+    }
+
+    /// Whether no layer is a rectifier.
+    pub fn is_affine(&self) -> bool {
+        let rectifier = |layer: &Layer| matches!(layer, Layer::Relu(_) | Layer::Rectify(_));
+        !self.layers.iter().any(rectifier)
     }
 
     /// The network whose every term is the absolute value of this one's: its output at `|x|` is the

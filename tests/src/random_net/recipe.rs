@@ -88,6 +88,11 @@ pub fn recipes(outputs: usize) -> impl Strategy<Value = Vec<Recipe>> {
         })
 }
 
+/// One or two recipes, for operators that meet the region itself.
+pub fn short_recipes() -> impl Strategy<Value = Vec<Recipe>> {
+    prop::collection::vec(recipe(), 1..=2)
+}
+
 fn recipe() -> impl Strategy<Value = Recipe> {
     let pair = |from: usize, to: usize| [from..=to, from..=to];
     let padding = || [0..=2usize, 0..=2, 0..=2, 0..=2];
@@ -205,7 +210,8 @@ impl Recipe {
                 let mut dims = Vec::new();
                 let mut rest = features;
                 for pick in picks {
-                    let divisors: Vec<usize> = (1..=rest).filter(|d| rest % d == 0).collect();
+                    let divisors: Vec<usize> =
+                        (1..=rest).filter(|d| rest.is_multiple_of(*d)).collect();
                     dims.push(divisors[pick % divisors.len()]);
                     rest /= dims[dims.len() - 1];
                 }

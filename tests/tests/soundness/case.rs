@@ -54,26 +54,32 @@ pub struct Case {
     pub dtype: DType,
 }
 
-/// Cases of every kind. Most are in `f64`, where next to nothing is allowed for rounding.
-pub fn cases() -> impl Strategy<Value = Case> {
+/// Cases of networks from these recipes. Most are in `f64`, where next to nothing is allowed for
+/// rounding.
+pub fn cases(recipes: impl Strategy<Value = Vec<Recipe>>) -> impl Strategy<Value = Case> {
     let asked = prop::sample::select(vec![Asked::Outputs, Asked::Margins, Asked::Linear]);
     let dtype = prop::sample::select(vec![DType::F64, DType::F64, DType::F32]);
-    (
-        recipes(3),
+    let parts = (
+        recipes,
         region_recipes(),
         1..=3usize,
         asked,
         any::<u64>(),
         dtype,
-    )
-        .prop_map(|(recipes, region, batch, asked, seed, dtype)| Case {
-            recipes,
-            region,
-            batch,
-            asked,
-            seed,
-            dtype,
-        })
+    );
+    parts.prop_map(|(recipes, region, batch, asked, seed, dtype)| Case {
+        recipes,
+        region,
+        batch,
+        asked,
+        seed,
+        dtype,
+    })
+}
+
+/// Cases of whole networks.
+pub fn networks() -> impl Strategy<Value = Case> {
+    cases(recipes(3))
 }
 
 impl Case {

@@ -6,7 +6,7 @@ use burn_crown_tests::parameters::to_vec;
 use burn_crown_tests::regions::Shape;
 use proptest::prelude::*;
 
-use crate::case::{Asked, Case, cases, configs, identity_rows, margin_rows};
+use crate::case::{Asked, Case, configs, identity_rows, margin_rows, networks};
 
 type Pair = (Vec<f64>, Vec<f64>);
 
@@ -168,27 +168,27 @@ proptest! {
     })]
 
     #[test]
-    fn requests_agree(case in cases(), channels in 1..=3usize, length in 1..=6usize) {
+    fn requests_agree(case in networks(), channels in 1..=3usize, length in 1..=6usize) {
         check::<3>(&case, [1, channels, length])?;
     }
 
     #[test]
-    fn requests_agree_on_images(case in cases(), height in 1..=4usize, width in 2..=5usize) {
+    fn requests_agree_on_images(case in networks(), height in 1..=4usize, width in 2..=5usize) {
         check::<4>(&case, [1, 2, height, width])?;
     }
 
     #[test]
-    fn images_are_apart(case in cases(), height in 1..=4usize, width in 2..=5usize) {
+    fn images_are_apart(case in networks(), height in 1..=4usize, width in 2..=5usize) {
         check_alone::<4>(&case, [1, 2, height, width])?;
     }
 
     #[test]
-    fn a_point_has_one_value(case in cases(), height in 1..=4usize, width in 2..=5usize) {
+    fn a_point_has_one_value(case in networks(), height in 1..=4usize, width in 2..=5usize) {
         check_point::<4>(&case, [1, 2, height, width])?;
     }
 
     #[test]
-    fn intervals_grow_with_the_radius(case in cases(), channels in 1..=3usize, length in 1..=6usize) {
+    fn intervals_grow_with_the_radius(case in networks(), channels in 1..=3usize, length in 1..=6usize) {
         check_growth::<3>(&case, [1, channels, length])?;
     }
 }

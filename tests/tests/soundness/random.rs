@@ -3,14 +3,14 @@
 
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
-use burn_crown::GraphCache;
+use burn_crown::{GraphCache, Method};
 use burn_crown_tests::parameters::to_vec;
-use burn_crown_tests::random_net::RandomNet;
+use burn_crown_tests::random_net::{RandomNet, short_recipes};
 use burn_crown_tests::regions::RandomRegion;
 use burn_crown_tests::test_device;
 use proptest::prelude::*;
 
-use crate::case::{Case, apply, cases, configs};
+use crate::case::{Case, apply, cases, configs, networks};
 
 /// Sampled points of each image.
 const POINTS: usize = 24;
@@ -49,6 +49,9 @@ fn extreme_points<const D: usize>(
     points
 }
 
+/// What a dual norm of zero may be taken for: the cube root of its floor of `1e-36`, and some weight.
+const NORM_FLOOR: f64 = 1e-10;
+
 fn check<const D: usize>(case: &Case, features: [usize; D]) -> Result<(), TestCaseError> {
     let (net, region) = case.network_and_region(features);
     let width = net.forward(region.input.clone()).dims()[1];
@@ -77,6 +80,24 @@ fn check<const D: usize>(case: &Case, features: [usize; D]) -> Result<(), TestCa
                 allowed[row]
             );
         }
+        if net.is_affine() && region.is_whole() && config.method != Method::Interval {
+            // Bounds of an affine network are values that it takes.
+            let rows = lower.len();
+            let attained = |row: usize, bound: f64| {
+                let closest = (row..values.len())
+                    .step_by(rows)
+                    .map(|at| (values[at] - bound).abs());
+                closest.fold(f64::INFINITY, f64::min) <= allowed[row] + NORM_FLOOR
+            };
+            for row in 0..rows {
+                prop_assert!(
+                    attained(row, lower[row]) && attained(row, upper[row]),
+                    "{config:?}: row {row} takes not the bounds [{}, {}]\n{net:?}",
+                    lower[row],
+                    upper[row]
+                );
+            }
+        }
     }
     Ok(())
 }
@@ -89,17 +110,36 @@ proptest! {
     })]
 
     #[test]
-    fn vectors(case in cases(), size in 1..=6usize) {
+    fn vectors(case in networks(), size in 1..=6usize) {
         check::<2>(&case, [1, size])?;
     }
 
     #[test]
-    fn sequences(case in cases(), channels in 1..=3usize, length in 1..=6usize) {
+    fn sequences(case in networks(), channels in 1..=3usize, length in 1..=6usize) {
         check::<3>(&case, [1, channels, length])?;
     }
 
     #[test]
-    fn images(case in cases(), channels in 1..=2usize, height in 1..=4usize, width in 2..=5usize) {
+    fn images(case in networks(), channels in 1..=2usize, height in 1..=4usize, width in 2..=5usize) {
+        check::<4>(&case, [1, channels, height, width])?;
+    }
+
+    #[test]
+    fn operators_on_vectors(case in cases(short_recipes()), size in 1..=6usize) {
+        check::<2>(&case, [1, size])?;
+    }
+
+    #[test]
+    fn operators_on_sequences(
+        case in cases(short_recipes()), channels in 1..=4usize, length in 1..=6usize
+    ) {
+        check::<3>(&case, [1, channels, length])?;
+    }
+
+    #[test]
+    fn operators_on_images(
+        case in cases(short_recipes()), channels in 1..=4usize, height in 1..=4usize, width in 1..=4usize
+    ) {
         check::<4>(&case, [1, channels, height, width])?;
     }
 }

@@ -25,6 +25,7 @@ pub const CLASSES: usize = 10;
 
 /// Any of the reference program's models.
 #[derive(Module, Bounded, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a program holds a few models")]
 pub enum Model {
     /// `model_mlp_any`.
     MlpAny(MlpAny),
