@@ -34,7 +34,9 @@ use crate::tensor::AnyTensor;
 /// ```
 ///
 /// Another method is named by `#[bounded(forward = "name")]`. A forward pass takes one tensor or
-/// several, and gives one.
+/// several (at most four), and gives one; [`Input`](crate::Input) says which of several are
+/// perturbed and which are fixed. The first dim of every tensor is the batch. Control flow may
+/// depend on shapes and on the module's own settings, not on values.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no forward pass that can be bounded",
     label = "does not implement `Bounded`",

@@ -22,6 +22,9 @@ const NEGLIGIBLE_BETA: f64 = 1e-5;
 /// It is a Burn module that stands for the model it wraps: its parameters have the model's own
 /// paths, so a checkpoint of the one is a checkpoint of the other. `D` is the rank of the images.
 ///
+/// The bounds are those of the model in inference: without dropout, and with the running statistics
+/// of batch normalisation. The natural loss comes from the model in training, with both.
+///
 /// ```no_run
 /// use std::sync::Arc;
 /// use burn::data::dataloader::DataLoader;
