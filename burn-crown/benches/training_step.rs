@@ -104,11 +104,7 @@ fn training_step(
     let images = Tensor::random([BATCH, 1, 28, 28], Distribution::Uniform(0.0, 1.0), &device);
     let labels = Tensor::<1, Int>::arange(0..BATCH as i64, &device).remainder_scalar(10);
     bencher
-        .with_inputs(|| RobustBatch {
-            images: images.clone(),
-            labels: labels.clone(),
-            step: STEP,
-        })
+        .with_inputs(|| RobustBatch::new(images.clone(), labels.clone(), STEP))
         .bench_local_values(|batch| {
             let output = learner.train_step(batch);
             learner.lr_step();

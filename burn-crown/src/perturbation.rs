@@ -251,6 +251,17 @@ fn between(
             x.shape()
         )));
     }
+    for end in [&lower, &upper] {
+        if end.dtype() != x.dtype() || end.device().inner() != x.device().inner() {
+            return Err(invalid(format!(
+                "an end of the box is {:?} on {:?}, the input {:?} on {:?}; convert one of them",
+                end.dtype(),
+                end.device().inner(),
+                x.dtype(),
+                x.device().inner()
+            )));
+        }
+    }
     let gap = lower.sub(upper).detach().largest();
     if gap > 0.0 || gap.is_nan() {
         return Err(invalid(

@@ -85,7 +85,19 @@ impl GraphCache {
             dtype,
             identities,
         };
-        let graph = self.graph(module, key)?;
+        let graph = self.graph(module, key).map_err(|error| {
+            // Burn panics where data types meet; the two types say more than its message.
+            let other = parameters.values().map(|parameter| parameter.value.dtype());
+            match other.into_iter().find(|&parameter| parameter != dtype) {
+                Some(parameter) if matches!(error, TraceError::ForwardPanicked { .. }) => {
+                    BoundError::DataType {
+                        input: dtype,
+                        parameter,
+                    }
+                }
+                _ => error.into(),
+            }
+        })?;
         Analysis::new(graph, &parameters, &inputs)
     }
 

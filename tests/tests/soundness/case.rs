@@ -12,10 +12,10 @@ use proptest::prelude::*;
 /// sum of the absolute values of all terms. A sum of 72 terms, the widest here, is off by 36 units
 /// at worst; a value and a bound have one such error each, and the errors of the layers before
 /// reach them with all signs.
-pub const ROUNDING: f64 = 72.0;
+pub(crate) const ROUNDING: f64 = 72.0;
 
 /// Every method with every option.
-pub fn configs() -> Vec<BoundConfig> {
+pub(crate) fn configs() -> Vec<BoundConfig> {
     let slopes = [
         LowerSlope::Adaptive,
         LowerSlope::Same,
@@ -37,7 +37,7 @@ pub fn configs() -> Vec<BoundConfig> {
 
 /// What is asked of the output.
 #[derive(Clone, Copy, Debug)]
-pub enum Asked {
+pub(crate) enum Asked {
     Outputs,
     Margins,
     Linear,
@@ -45,18 +45,18 @@ pub enum Asked {
 
 /// A random network, region and request.
 #[derive(Clone, Debug)]
-pub struct Case {
-    pub recipes: Vec<Recipe>,
-    pub region: RegionRecipe,
-    pub batch: usize,
-    pub asked: Asked,
-    pub seed: u64,
-    pub dtype: DType,
+pub(crate) struct Case {
+    pub(crate) recipes: Vec<Recipe>,
+    pub(crate) region: RegionRecipe,
+    pub(crate) batch: usize,
+    pub(crate) asked: Asked,
+    pub(crate) seed: u64,
+    pub(crate) dtype: DType,
 }
 
 /// Cases of networks from these recipes. Most are in `f64`, where next to nothing is allowed for
 /// rounding.
-pub fn cases(recipes: impl Strategy<Value = Vec<Recipe>>) -> impl Strategy<Value = Case> {
+pub(crate) fn cases(recipes: impl Strategy<Value = Vec<Recipe>>) -> impl Strategy<Value = Case> {
     let asked = prop::sample::select(vec![Asked::Outputs, Asked::Margins, Asked::Linear]);
     let dtype = prop::sample::select(vec![DType::F64, DType::F64, DType::F32]);
     let parts = (
@@ -78,13 +78,13 @@ pub fn cases(recipes: impl Strategy<Value = Vec<Recipe>>) -> impl Strategy<Value
 }
 
 /// Cases of whole networks.
-pub fn networks() -> impl Strategy<Value = Case> {
+pub(crate) fn networks() -> impl Strategy<Value = Case> {
     cases(recipes(3))
 }
 
 impl Case {
     /// The network and the region for inputs `[1, features...]`.
-    pub fn network_and_region<const D: usize>(
+    pub(crate) fn network_and_region<const D: usize>(
         &self,
         features: [usize; D],
     ) -> (RandomNet<D>, RandomRegion<D>) {
@@ -97,7 +97,7 @@ impl Case {
     }
 
     /// The rows `[B, S, O]` of the request, and the request.
-    pub fn specify(&self, outputs: usize) -> (Vec<f64>, Specification) {
+    pub(crate) fn specify(&self, outputs: usize) -> (Vec<f64>, Specification) {
         let batch = self.batch;
         match self.asked {
             Asked::Margins if outputs > 1 => {
@@ -117,14 +117,14 @@ impl Case {
     }
 
     /// Rows `[B, S, O]` as a specification.
-    pub fn linear(&self, rows: &[f64], outputs: usize) -> Specification {
+    pub(crate) fn linear(&self, rows: &[f64], outputs: usize) -> Specification {
         let shape = [self.batch, rows.len() / self.batch / outputs, outputs];
         let data = TensorData::new(rows.to_vec(), shape);
         Specification::Linear(Tensor::from_data(data, (&test_device(), self.dtype)))
     }
 
     /// What rounding may take from each bound, `[B, S]`.
-    pub fn allowed<const D: usize>(
+    pub(crate) fn allowed<const D: usize>(
         &self,
         net: &RandomNet<D>,
         region: &RandomRegion<D>,
@@ -145,7 +145,7 @@ impl Case {
 }
 
 /// Each image's outputs themselves, `[B, O, O]`.
-pub fn identity_rows(batch: usize, outputs: usize) -> Vec<f64> {
+pub(crate) fn identity_rows(batch: usize, outputs: usize) -> Vec<f64> {
     let identity = |at: usize| f64::from(u8::from(at % (outputs + 1) == 0));
     (0..batch)
         .flat_map(|_| (0..outputs * outputs).map(identity))
@@ -153,7 +153,7 @@ pub fn identity_rows(batch: usize, outputs: usize) -> Vec<f64> {
 }
 
 /// The margins of label `image mod O`, `[B, O − 1, O]`.
-pub fn margin_rows(batch: usize, outputs: usize) -> Vec<f64> {
+pub(crate) fn margin_rows(batch: usize, outputs: usize) -> Vec<f64> {
     let mut rows = Vec::new();
     for label in (0..batch).map(|image| image % outputs) {
         for other in (0..outputs).filter(|&other| other != label) {
@@ -167,7 +167,7 @@ pub fn margin_rows(batch: usize, outputs: usize) -> Vec<f64> {
 
 /// `rows · y` `[N, S]` for rows `[B, S, O]` and outputs `[N, O]`, point `n` being one of image
 /// `n mod B`.
-pub fn apply(rows: &[f64], outputs: &[f64], batch: usize, width: usize) -> Vec<f64> {
+pub(crate) fn apply(rows: &[f64], outputs: &[f64], batch: usize, width: usize) -> Vec<f64> {
     let per_image = rows.len() / batch;
     let value = |row: &[f64], y: &[f64]| row.iter().zip(y).map(|(a, b)| a * b).sum::<f64>();
     outputs

@@ -6,7 +6,7 @@ use burn_crown_tests::parameters::to_vec;
 use burn_crown_tests::regions::Shape;
 use proptest::prelude::*;
 
-use crate::case::{Asked, Case, configs, identity_rows, margin_rows, networks};
+use crate::case::{Case, configs, identity_rows, margin_rows, networks};
 
 type Pair = (Vec<f64>, Vec<f64>);
 
@@ -59,8 +59,9 @@ fn check<const D: usize>(case: &Case, features: [usize; D]) -> Result<(), TestCa
                 .unwrap(),
         );
         if whole_outputs && config.method == Method::Interval {
-            // Merged into the last affine layers, never looser than layer after layer.
-            prop_assert!(inside(&merged, &bounds, &allowed));
+            // Merged into the last affine layers, never looser than layer after layer; but element
+            // by element of the first layer, intervals take the better of a ball and its cut.
+            prop_assert!(!region.is_whole() || inside(&merged, &bounds, &allowed));
         } else {
             prop_assert_eq!(&merged, &bounds, "linear rows, {:?}", config);
             let lower = to_vec(analysis.lower(&specification, &config).unwrap());

@@ -59,7 +59,9 @@ fn other_parameters_are_recorded_anew() {
     module!(Plain(first), |this, x| this.first.forward(x));
     let cache = GraphCache::new();
     for _ in 0..2 {
-        let module = Plain { first: linear(3, 2) };
+        let module = Plain {
+            first: linear(3, 2),
+        };
         let own = lower(&GraphCache::new(), &module, input());
         assert_eq!(lower(&cache, &module, input()), own);
     }
