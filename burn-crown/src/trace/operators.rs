@@ -132,32 +132,38 @@ fn numeric(op: &NumericOperationIr, graph: &mut Lowering) -> Result<(), Refusal>
 fn module(op: &ModuleOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
     match op {
         ModuleOperationIr::Conv1d(op) => {
+            let options = &op.options;
             let geometry = Geometry {
-                stride: [1, op.options.stride[0]],
-                padding: [(0, 0), op.options.padding[0]],
-                dilation: [1, op.options.dilation[0]],
-                groups: op.options.groups,
+                stride: [1, options.stride[0]],
+                padding: [(0, 0), options.padding[0]],
+                dilation: [1, options.dilation[0]],
+                groups: options.groups,
             };
-            let conv = Conv {
+            conv(
+                graph,
                 geometry,
-                one_dimensional: true,
-            };
-            let inputs = operands(graph, [&op.x, &op.weight].into_iter().chain(&op.bias))?;
-            apply(graph, conv, inputs, &op.out)
+                true,
+                [&op.x, &op.weight],
+                &op.bias,
+                &op.out,
+            )
         }
         ModuleOperationIr::Conv2d(op) => {
+            let options = &op.options;
             let geometry = Geometry {
-                stride: op.options.stride,
-                padding: op.options.padding,
-                dilation: op.options.dilation,
-                groups: op.options.groups,
+                stride: options.stride,
+                padding: options.padding,
+                dilation: options.dilation,
+                groups: options.groups,
             };
-            let conv = Conv {
+            conv(
+                graph,
                 geometry,
-                one_dimensional: false,
-            };
-            let inputs = operands(graph, [&op.x, &op.weight].into_iter().chain(&op.bias))?;
-            apply(graph, conv, inputs, &op.out)
+                false,
+                [&op.x, &op.weight],
+                &op.bias,
+                &op.out,
+            )
         }
         ModuleOperationIr::BatchNorm(op) => {
             let norm = BatchNorm {
@@ -327,6 +333,22 @@ fn reshape(graph: &mut Lowering, input: &TensorIr, out: &TensorIr) -> Result<(),
             "it makes the shape {shape:?} of a batch of {batch}"
         ))),
     }
+}
+
+fn conv(
+    graph: &mut Lowering,
+    geometry: Geometry,
+    one_dimensional: bool,
+    input_and_weight: [&TensorIr; 2],
+    bias: &Option<TensorIr>,
+    out: &TensorIr,
+) -> Result<(), Refusal> {
+    let conv = Conv {
+        geometry,
+        one_dimensional,
+    };
+    let inputs = operands(graph, input_and_weight.into_iter().chain(bias))?;
+    apply(graph, conv, inputs, out)
 }
 
 fn permute(

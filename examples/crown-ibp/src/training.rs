@@ -9,7 +9,7 @@ use burn::module::Module;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, ModuleOptimizer, SgdConfig};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor};
 use burn::train::{SupervisedTraining, TrainingError};
 use burn_crown::train::{
     EpsilonSchedule, LearnerError, LoaderError, RampShape, RobustDataLoader, RobustLearner,
@@ -20,7 +20,7 @@ use burn_crown::{BoundConfig, Perturbation};
 use crate::config::{
     EvalParams, MethodParams, ModelEntry, Optimizer, ScheduleType, TrainingMethod, TrainingParams,
 };
-use crate::data::{ImageDataset, ImageItem};
+use crate::data::{ImageDataset, ImageItem, batch_tensors};
 use crate::evaluation::Verification;
 use crate::learning_rate::EpochLearningRate;
 use crate::models::Model;
@@ -195,16 +195,8 @@ struct ImageBatcher {
 
 impl Batcher<ImageItem, (Tensor<4>, Tensor<1, Int>)> for ImageBatcher {
     fn batch(&self, items: Vec<ImageItem>, device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
-        let [channels, height, width] = self.shape;
-        let labels: Vec<i64> = items.iter().map(|item| i64::from(item.label)).collect();
-        let pixels: Vec<f32> = items.into_iter().flat_map(|item| item.pixels).collect();
-        let count = labels.len();
-        (
-            Tensor::from_data(
-                TensorData::new(pixels, [count, channels, height, width]),
-                device,
-            ),
-            Tensor::from_data(TensorData::new(labels, [count]), device),
-        )
+        let labels: Vec<u8> = items.iter().map(|item| item.label).collect();
+        let pixels = items.into_iter().flat_map(|item| item.pixels).collect();
+        batch_tensors(pixels, &labels, self.shape, device)
     }
 }

@@ -14,6 +14,10 @@ use proptest::prelude::*;
 /// reach them with all signs.
 pub(crate) const ROUNDING: f64 = 72.0;
 
+/// What a bound may take a dual norm of zero for: the cube root of a floor of `1e-36`, and some
+/// weight.
+pub(crate) const NORM_FLOOR: f64 = 1e-10;
+
 /// Every method with every option.
 pub(crate) fn configs() -> Vec<BoundConfig> {
     let slopes = [

@@ -10,7 +10,7 @@ use burn_crown_tests::regions::RandomRegion;
 use burn_crown_tests::test_device;
 use proptest::prelude::*;
 
-use crate::case::{Case, apply, cases, configs, networks};
+use crate::case::{Case, NORM_FLOOR, apply, cases, configs, networks};
 
 /// Sampled points of each image.
 const POINTS: usize = 24;
@@ -48,9 +48,6 @@ fn extreme_points<const D: usize>(
     }
     points
 }
-
-/// What a dual norm of zero may be taken for: the cube root of its floor of `1e-36`, and some weight.
-const NORM_FLOOR: f64 = 1e-10;
 
 fn check<const D: usize>(case: &Case, features: [usize; D]) -> Result<(), TestCaseError> {
     let (net, region) = case.network_and_region(features);

@@ -73,23 +73,9 @@ impl ImageDataset {
     ///
     /// If the range reaches past the end.
     pub fn tensors(&self, range: Range<usize>, device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
-        let count = range.len();
-        let pixels: Vec<f32> = range
-            .clone()
-            .flat_map(|index| self.image(index))
-            .map(|&byte| f32::from(byte) / 255.0)
-            .collect();
-        let labels: Vec<i64> = self.labels[range]
-            .iter()
-            .map(|&label| i64::from(label))
-            .collect();
-        let [channels, height, width] = self.shape;
-        let images = TensorData::new(pixels, [count, channels, height, width]);
-        let labels = TensorData::new(labels, [count]);
-        (
-            Tensor::from_data(images, device),
-            Tensor::from_data(labels, device),
-        )
+        let pixels = range.clone().flat_map(|index| self.image(index));
+        let pixels = pixels.map(|&byte| f32::from(byte) / 255.0).collect();
+        batch_tensors(pixels, &self.labels[range], self.shape, device)
     }
 
     /// The first `count` images, or all if there are fewer.
@@ -100,6 +86,24 @@ impl ImageDataset {
             .truncate(self.labels.len() * self.shape.iter().product::<usize>());
         self
     }
+}
+
+/// Pixels of images one after the other, and their labels, as tensors `[B, C, H, W]` and `[B]`.
+pub(crate) fn batch_tensors(
+    pixels: Vec<f32>,
+    labels: &[u8],
+    [channels, height, width]: [usize; 3],
+    device: &Device,
+) -> (Tensor<4>, Tensor<1, Int>) {
+    let count = labels.len();
+    let labels: Vec<i64> = labels.iter().map(|&label| label.into()).collect();
+    (
+        Tensor::from_data(
+            TensorData::new(pixels, [count, channels, height, width]),
+            device,
+        ),
+        Tensor::from_data(TensorData::new(labels, [count]), device),
+    )
 }
 
 impl Dataset<ImageItem> for ImageDataset {

@@ -17,6 +17,7 @@ use thiserror::Error;
 
 pub use digits::Digits;
 pub use idx::{IdxError, IdxProblem};
+pub(crate) use image::batch_tensors;
 pub use image::{ImageDataset, ImageItem};
 pub use source::DataSource;
 
