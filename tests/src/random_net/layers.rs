@@ -68,14 +68,14 @@ pub enum Layer {
     Pad(Vec<usize>),
 }
 
-/// `a · x + b`, in two operators; a negative step divides and subtracts instead.
+/// `factor · x + term`, or `x / factor − term`.
 #[derive(Module, Debug)]
 pub struct Scalar {
     /// The factor.
     pub factor: f64,
     /// The term.
     pub term: f64,
-    /// Whether to divide and subtract.
+    /// Whether it divides and subtracts.
     pub inverse: bool,
 }
 

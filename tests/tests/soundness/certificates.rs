@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{DType, Int, Tensor};
-use burn_crown::{Perturbation, Verifier};
+use burn_crown::{Norm, Perturbation, Verifier, certified};
 use burn_crown_tests::parameters::{map_parameters, to_vec};
 use burn_crown_tests::random_net::{RandomNet, Recipe};
 use burn_crown_tests::test_device;
@@ -45,7 +45,7 @@ fn regions() -> Vec<Perturbation> {
         Perturbation::l2(0.05),
         Perturbation::l2(0.05).with_range(-1.0, 1.0),
         Perturbation::l1(0.05),
-        Perturbation::ball(burn_crown::Norm::Lp(3.0), 0.05),
+        Perturbation::ball(Norm::Lp(3.0), 0.05),
     ]
 }
 
@@ -224,4 +224,21 @@ fn a_broken_image_leaves_the_others_of_its_batch_certified() {
         let certified: Vec<bool> = bounds.certified().into_data().iter::<bool>().collect();
         assert_eq!(certified, [true, false], "{config:?}");
     }
+}
+
+#[test]
+fn only_positive_finite_margins_are_certificates() {
+    let margins = Tensor::<2>::from_floats(
+        [
+            [1.0, 1e-30],
+            [1.0, 0.0],
+            [1.0, -1.0],
+            [1.0, f32::NAN],
+            [1.0, f32::INFINITY],
+            [f32::NEG_INFINITY, 1.0],
+        ],
+        &test_device(),
+    );
+    let images: Vec<bool> = certified(margins).into_data().iter::<bool>().collect();
+    assert_eq!(images, [true, false, false, false, false, false]);
 }

@@ -3,10 +3,11 @@
 use burn::tensor::Tensor;
 use burn_crown::{BoundConfig, Bounds, GraphCache, Method, Norm, Specification, Verifier};
 use burn_crown_tests::parameters::to_vec;
+use burn_crown_tests::random_net::Recipe;
 use burn_crown_tests::regions::Shape;
 use proptest::prelude::*;
 
-use crate::case::{Case, NORM_FLOOR, configs, identity_rows, margin_rows, networks};
+use crate::case::{Case, NORM_FLOOR, cases, configs, identity_rows, margin_rows, networks};
 
 type Pair = (Vec<f64>, Vec<f64>);
 
@@ -162,6 +163,32 @@ fn check_growth<const D: usize>(case: &Case, features: [usize; D]) -> Result<(),
     Ok(())
 }
 
+/// One affine layer on the region leaves the methods no choice.
+fn check_first<const D: usize>(case: &Case, features: [usize; D]) -> Result<(), TestCaseError> {
+    let (net, region) = case.network_and_region(features);
+    let width = net.forward(region.input.clone()).dims()[1];
+    let allowed = case.allowed(&net, &region, &identity_rows(case.batch, width));
+    let floored: Vec<f64> = allowed.iter().map(|allowed| allowed + NORM_FLOOR).collect();
+    let analysis = GraphCache::new()
+        .analyse(&net, region.input.clone(), &region.perturbation)
+        .unwrap();
+    let bounds =
+        |config: &BoundConfig| values(analysis.bounds(&Specification::Outputs, config).unwrap());
+    let intervals = bounds(&BoundConfig::new(Method::Interval));
+    for config in configs() {
+        let (lower, upper) = bounds(&config);
+        prop_assert!(agree(&lower, &intervals.0, &floored), "lower, {config:?}");
+        prop_assert!(agree(&upper, &intervals.1, &floored), "upper, {config:?}");
+    }
+    Ok(())
+}
+
+/// Networks of one linear layer.
+fn linear_layers() -> impl Strategy<Value = Case> {
+    let layer = (1..=4usize, any::<bool>());
+    cases(layer.prop_map(|(outputs, bias)| vec![Recipe::Linear { outputs, bias }]))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 100,
@@ -187,6 +214,11 @@ proptest! {
     #[test]
     fn a_point_has_one_value(case in networks(), height in 1..=4usize, width in 2..=5usize) {
         check_point::<4>(&case, [1, 2, height, width])?;
+    }
+
+    #[test]
+    fn bounds_of_one_layer_are_its_intervals(case in linear_layers(), size in 1..=6usize) {
+        check_first::<3>(&case, [1, 2, size])?;
     }
 
     #[test]
