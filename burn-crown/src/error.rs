@@ -6,7 +6,7 @@ use burn::tensor::DType;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TraceError {
-    /// The forward pass panicked while it was recorded.
+    /// The forward pass panicked while it was recorded. The process's panic hook has told it too.
     #[error(
         "the forward pass cannot be recorded: {message}\n\
          A forward pass that is bounded must not read a value that it has computed, nor branch on \
@@ -90,6 +90,23 @@ pub enum TraceError {
         given: usize,
     },
 
+    /// The forward pass gave a tensor of its own device.
+    #[error(
+        "the forward pass returns a tensor that is not on the device of its input; make every \
+         tensor in it with `&input.device()`"
+    )]
+    ForeignDevice,
+
+    /// The forward pass computes something else than what it recorded.
+    #[error(
+        "the forward pass does not compute what it recorded: {reason}. It must do the same on \
+         every device and at every call"
+    )]
+    NotReproduced {
+        /// What differs.
+        reason: String,
+    },
+
     /// Burn's capture device refused the recording.
     #[error("the recording of the forward pass is incomplete: {0}")]
     Capture(String),
@@ -119,6 +136,10 @@ pub enum BoundError {
         /// The parameters' type.
         parameter: DType,
     },
+
+    /// A float type in which bounds are not computed.
+    #[error("bounds are not computed in {0:?}; convert the model and the input to f32 or f64")]
+    Precision(DType),
 
     /// Input and parameters on different devices.
     #[error("the input is on {input}, the parameters on {parameter}; move one of them")]

@@ -1,6 +1,5 @@
 //! The recorded forward pass: nodes in topological order.
 
-use burn::module::ParamId;
 use burn::tensor::TensorData;
 
 use crate::ops::Operator;
@@ -30,8 +29,9 @@ pub(crate) struct Node {
 pub(crate) enum Source {
     /// An input of the forward pass, by position.
     Input(usize),
-    /// A parameter or running statistic, bound anew for every analysis.
-    Parameter(ParamId),
+    /// A parameter or running statistic, by its position in the module, bound anew for every
+    /// analysis.
+    Parameter(usize),
     /// A value that `forward` made itself.
     Constant(TensorData),
     /// An operator on earlier nodes.

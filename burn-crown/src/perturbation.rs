@@ -146,10 +146,10 @@ impl Perturbation {
 
     /// The region around `x` `[B, ...]`.
     pub(crate) fn region(&self, x: &AnyTensor) -> Result<Region, BoundError> {
-        let range = self.range_of(x)?;
-        if let Some(range) = &range {
-            check_inside(x, range)?;
-        }
+        let range = self
+            .range_of(x)?
+            .map(|range| range_around(x, &range))
+            .transpose()?;
         match &self.shape {
             RegionShape::Between(interval) => {
                 if self.scale.is_some() {
@@ -211,30 +211,32 @@ impl Perturbation {
     }
 }
 
-/// How far, as a share of its width, an input may lie outside its valid range: the rounding of a
-/// normalisation.
-const RANGE_TOLERANCE: f64 = 1e-3;
+/// How far an input may lie outside its valid range, relative to the range's end or to 1: the
+/// rounding of a normalisation.
+const RANGE_TOLERANCE: f64 = 1e-5;
 
-/// An input outside its range has a region that does not hold it; a certificate for that region
+/// The valid range, where it holds the input; widened to it where rounding put the input outside.
+///
+/// An input far outside its range has a region that does not hold it; a certificate for that region
 /// would say nothing about the input.
-fn check_inside(x: &AnyTensor, range: &Interval) -> Result<(), BoundError> {
-    let slack = range
-        .upper
-        .clone()
-        .sub(range.lower.clone())
-        .mul_scalar(RANGE_TOLERANCE);
-    let above = x.clone().sub(range.upper.clone()).sub(slack.clone());
-    let below = range.lower.clone().sub(x.clone()).sub(slack);
-    let worst = above.max(below).detach().largest();
-    // Written so that NaN fails.
-    if worst <= 0.0 {
-        return Ok(());
+fn range_around(x: &AnyTensor, range: &Interval) -> Result<Interval, BoundError> {
+    let slack = |end: &AnyTensor| end.clone().abs().clamp_min(1.0).mul_scalar(RANGE_TOLERANCE);
+    let (lower, upper) = (range.lower.clone(), range.upper.clone());
+    // Written without differences, in which infinite ends would give NaN.
+    let above = x.clone().greater(upper.clone().add(slack(&upper)));
+    let below = lower.clone().sub(slack(&lower)).greater(x.clone());
+    let not_a_number = x.clone().detach().largest().is_nan();
+    if not_a_number || above.or(below).any() {
+        return Err(invalid(
+            "the input is not a number or lies outside its valid range; give the range in the \
+             scale of the input, after any normalisation"
+                .into(),
+        ));
     }
-    Err(invalid(
-        "the input is not finite or lies outside its valid range; give the range in the scale of \
-         the input, after any normalisation"
-            .into(),
-    ))
+    Ok(Interval {
+        lower: lower.min(x.clone()),
+        upper: upper.max(x.clone()),
+    })
 }
 
 fn between(
@@ -270,7 +272,13 @@ fn between(
     }
     let interval = interval.clone();
     Ok(Region::Box(match range {
-        Some(range) => interval.clamp_to(&range),
+        Some(range) => {
+            let cut = interval.intersect(range);
+            if cut.lower.clone().greater(cut.upper.clone()).any() {
+                return Err(invalid("the box lies outside the valid range".into()));
+            }
+            cut
+        }
         None => interval,
     }))
 }

@@ -20,7 +20,7 @@ pub struct Verifier<M> {
 }
 
 impl<M: Bounded> Verifier<M> {
-    /// A verifier that bounds by [`Method::Crown`], the tightest method.
+    /// A verifier that bounds by [`Method::Crown`].
     pub fn new(module: M) -> Self {
         Self {
             module,

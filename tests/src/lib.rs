@@ -20,7 +20,10 @@ pub fn test_device() -> Device {
     match std::env::var("BURN_CROWN_TEST_DEVICE").as_deref() {
         Err(_) | Ok("flex") => Device::flex(),
         #[cfg(feature = "tch")]
-        #[expect(deprecated, reason = "Burn deprecates its libtorch backend, but still has it")]
+        #[expect(
+            deprecated,
+            reason = "Burn deprecates its libtorch backend, but still has it"
+        )]
         Ok("libtorch") => Device::libtorch(),
         Ok(other) => panic!("BURN_CROWN_TEST_DEVICE={other}: this build has no such device"),
     }

@@ -26,7 +26,9 @@ impl TensorFile {
     /// If the file has no such tensor, or one of another type.
     pub fn values(&self, name: &str) -> (Vec<f64>, Vec<usize>) {
         let file = SafeTensors::deserialize(&self.0).expect("a safetensors file");
-        let view = file.tensor(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let view = file
+            .tensor(name)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         let bytes = view.data();
         let values = match view.dtype() {
             Dtype::F32 => read(bytes, |b| f64::from(f32::from_le_bytes(b))),
@@ -73,9 +75,16 @@ pub fn largest_difference<const D: usize>(ours: Tensor<D>, reference: &[f64]) ->
         .zip(reference)
         .map(|(ours, theirs)| {
             let difference = (ours - theirs).abs() / theirs.abs().max(1.0);
-            if difference.is_nan() { f64::INFINITY } else { difference }
+            if difference.is_nan() {
+                f64::INFINITY
+            } else {
+                difference
+            }
         })
         .enumerate()
         .map(|(index, difference)| (difference, index))
-        .fold((0.0, 0), |worst, next| if next.0 > worst.0 { next } else { worst })
+        .fold(
+            (0.0, 0),
+            |worst, next| if next.0 > worst.0 { next } else { worst },
+        )
 }

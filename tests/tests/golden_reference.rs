@@ -52,10 +52,13 @@ fn bounds_equal_the_reference(name: &str, model_name: &str, epsilons: [f64; 2]) 
                 if !reference.has(&key) {
                     continue;
                 }
-                let config = BoundConfig::new(*method).with_slope(*slope).with_all_neurons(true);
+                let config = BoundConfig::new(*method)
+                    .with_slope(*slope)
+                    .with_all_neurons(true);
                 let verifier = Verifier::new(model.clone()).with_config(config);
-                let bounds =
-                    verifier.margins(images.clone(), labels.clone(), &perturbation).unwrap();
+                let bounds = verifier
+                    .margins(images.clone(), labels.clone(), &perturbation)
+                    .unwrap();
                 let (worst, at) = largest_difference(bounds.lower, &reference.values(&key).0);
                 println!("{name} {key}: largest difference {worst:.2e}");
                 assert!(worst <= TOLERANCE, "{name} {key}: {worst:e} at {at}");
@@ -101,8 +104,9 @@ fn errors(model: &Model, data: &ImageDataset, epsilon: f64, method: Method) -> (
         let hits: i64 = predicted.equal(labels.clone()).int().sum().into_scalar();
         wrong += 1000 - hits;
         let analysis = verifier.analyse(images, &perturbation).unwrap();
-        let lower =
-            analysis.lower(&Specification::Margins(labels), verifier.config()).unwrap();
+        let lower = analysis
+            .lower(&Specification::Margins(labels), verifier.config())
+            .unwrap();
         let certified: i64 = burn_crown::certified(lower).int().sum().into_scalar();
         unverified += 1000 - certified;
     }
@@ -123,10 +127,16 @@ fn errors_over_the_test_set_equal_the_reference() {
         for (method, expected) in [(Method::Interval, ibp), (Method::CrownIbp, crown_ibp)] {
             for (epsilon, verified) in [0.1, 0.3].into_iter().zip(expected) {
                 let ours = errors(&model, &data, epsilon, method);
-                println!("{name}, {method}, ε {epsilon}: clean {} verified {}", ours.0, ours.1);
+                println!(
+                    "{name}, {method}, ε {epsilon}: clean {} verified {}",
+                    ours.0, ours.1
+                );
                 assert_eq!(ours.0, clean, "{name}: clean error");
                 // One image in 10,000 may lie on the edge of rounding.
-                assert!((ours.1 - verified).abs() < 0.015, "{name}, {method}, ε {epsilon}: {ours:?}");
+                assert!(
+                    (ours.1 - verified).abs() < 0.015,
+                    "{name}, {method}, ε {epsilon}: {ours:?}"
+                );
             }
         }
     }

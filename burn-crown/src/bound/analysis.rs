@@ -1,10 +1,8 @@
 //! A module and a region, ready to be bounded.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use burn::module::ParamId;
 use burn::tensor::{Bool, Tensor};
 
 use super::backward::{Stop, lower_bound};
@@ -36,9 +34,12 @@ impl Bounds {
 }
 
 /// Which images are certified by lower bounds of their margins `[B, S]`: those whose bounds are
-/// all positive and finite.
+/// all positive and finite. No margins certify nothing.
 pub fn certified(lower: Tensor<2>) -> Tensor<1, Bool> {
-    let batch = lower.dims()[0];
+    let [batch, rows] = lower.dims();
+    if rows == 0 {
+        return Tensor::<1>::zeros([batch], &lower.device()).greater_elem(0.0);
+    }
     let positive = lower.clone().greater_elem(0.0);
     let finite = lower.lower_elem(f32::INFINITY);
     positive.bool_and(finite).all_dim(1).reshape([batch as i32])
@@ -60,21 +61,14 @@ pub struct Analysis {
 impl Analysis {
     pub(crate) fn new(
         graph: Arc<Graph>,
-        parameters: &HashMap<ParamId, Parameter>,
+        parameters: &[Parameter],
         inputs: &[Input],
     ) -> Result<Self, BoundError> {
         let first = inputs[0].value();
-        for input in inputs {
-            check_compatible(first, input.value())?;
-        }
         let leaf = |source: &Source| {
             Ok(Some(match source {
                 Source::Input(index) => inputs[*index].region()?,
-                Source::Parameter(id) => {
-                    let parameter = &parameters[id];
-                    check_compatible(first, &parameter.value)?;
-                    Region::Fixed(parameter.value.clone())
-                }
+                Source::Parameter(position) => Region::Fixed(parameters[*position].value.clone()),
                 Source::Constant(data) => {
                     Region::Fixed(AnyTensor::from_data_like(data.clone(), first))
                 }
@@ -220,21 +214,4 @@ fn guarded(bound: AnyTensor, known: &Intervals, target: usize) -> Tensor<2> {
     guard
         .map_or(bound.clone(), |guard| bound.add(guard))
         .into_tensor()
-}
-
-fn check_compatible(input: &AnyTensor, other: &AnyTensor) -> Result<(), BoundError> {
-    if input.dtype() != other.dtype() {
-        return Err(BoundError::DataType {
-            input: input.dtype(),
-            parameter: other.dtype(),
-        });
-    }
-    let (input, parameter) = (input.device().inner(), other.device().inner());
-    if input != parameter {
-        return Err(BoundError::Device {
-            input: format!("{input:?}"),
-            parameter: format!("{parameter:?}"),
-        });
-    }
-    Ok(())
 }

@@ -37,8 +37,9 @@ impl Operator for Pad {
             .collect();
         let kept = form.clone().slice(&inner);
         let bias = (self.value != 0.0).then(|| {
-            form.sum_features()
-                .sub(kept.clone().sum_features())
+            // The border alone: the inside is exactly zero, whatever its size.
+            form.sub(kept.clone().pad(&self.padding, 0.0))
+                .sum_features()
                 .mul_scalar(self.value)
                 .reshape(&[step.batch, step.rows])
         });

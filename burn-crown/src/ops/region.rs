@@ -35,9 +35,10 @@ pub(crate) enum Region {
     Ball(Ball),
 }
 
-/// Keeps the square root's derivative finite where a dual norm is zero. It widens the bound by at
-/// most its root, 1e-18.
-const NORM_FLOOR: f64 = 1e-36;
+/// Added to a sum of powers whose terms are at most 1: it keeps the root's derivative finite at
+/// zero, and makes up for terms that underflow. It widens a bound for `q ≤ 2` by at most 1e-15 of
+/// its largest possible term.
+const NORM_FLOOR: f64 = 1e-30;
 
 impl Interval {
     pub(crate) fn around(center: AnyTensor, radius: AnyTensor) -> Self {
@@ -86,9 +87,7 @@ impl Ball {
             None => ball,
         }
     }
-}
 
-impl Ball {
     /// Whether broadcasting against `other` copies elements, which makes it no ball of the copies.
     fn is_widened_by(&self, other: &AnyTensor) -> bool {
         self.center
@@ -218,13 +217,42 @@ pub(crate) fn power_norm(
     if q == 1.0 {
         return sum(weight.abs(), radius);
     }
-    if q == 2.0 {
-        let square = |x: AnyTensor| x.clone().mul(x);
-        return sum(square(weight), square(radius))
-            .add_scalar(NORM_FLOOR)
-            .sqrt();
+    if q > 2.0 {
+        // High powers underflow for all but the largest terms, and what the floor adds for them is
+        // no longer small. The norm falls with q, so that of q = 2 is a bound as well.
+        let euclidean = scaled_power_norm(weight.clone(), radius.clone(), 2.0, &sum);
+        return euclidean.min(scaled_power_norm(weight, radius, q, &sum));
     }
-    sum(weight.abs().powf(q), radius.powf(q))
-        .add_scalar(NORM_FLOOR)
-        .powf(1.0 / q)
+    scaled_power_norm(weight, radius, q, &sum)
+}
+
+/// The norm of factors that are scaled to at most 1 before they are raised to the power.
+fn scaled_power_norm(
+    weight: AnyTensor,
+    radius: AnyTensor,
+    q: f64,
+    sum: &impl Fn(AnyTensor, AnyTensor) -> AnyTensor,
+) -> AnyTensor {
+    let weight = weight.abs();
+    let scale_of = |x: &AnyTensor| x.clone().detach().max_all();
+    let (weight_scale, radius_scale) = (scale_of(&weight), scale_of(&radius));
+    let power = |x: AnyTensor, scale: &AnyTensor| {
+        // All zero has the scale zero, and stays zero over any other.
+        let x = x.div(scale.clone().clamp_min(f64::from(f32::MIN_POSITIVE)));
+        if q == 2.0 {
+            x.clone().mul(x)
+        } else {
+            x.powf(q)
+        }
+    };
+    let total = sum(power(weight, &weight_scale), power(radius, &radius_scale));
+    let total = total.add_scalar(NORM_FLOOR);
+    let norm = if q == 2.0 {
+        total.sqrt()
+    } else {
+        total.powf(1.0 / q)
+    };
+    let shape = vec![1; norm.rank()];
+    norm.mul(weight_scale.reshape(&shape))
+        .mul(radius_scale.reshape(&shape))
 }

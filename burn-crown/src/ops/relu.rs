@@ -66,7 +66,9 @@ impl Operator for Relu {
         let over_rows = |x: AnyTensor| x.reshape(&[batch, 1, features]);
 
         let form = form.reshape(&[batch, rows, features]);
-        let negative = form.clone().clamp_max(0.0);
+        let positive = form.clone().clamp_min(0.0);
+        // As a difference, so that a coefficient that is not a number stays one.
+        let negative = form.clone().sub(positive.clone());
         let bias = negative
             .clone()
             .matmul(relaxation.upper_intercept.reshape(&[batch, features, 1]))
@@ -74,8 +76,7 @@ impl Operator for Relu {
         let upper_slope = over_rows(relaxation.upper_slope);
         let form = match step.slope {
             LowerSlope::Same => form.mul(upper_slope),
-            _ => form
-                .clamp_min(0.0)
+            _ => positive
                 .mul(over_rows(relaxation.lower_slope))
                 .add(negative.mul(upper_slope)),
         };

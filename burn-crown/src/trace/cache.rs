@@ -1,17 +1,19 @@
 //! Graphs by input shape.
 
+use std::any::type_name;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::module::ParamId;
 use burn::tensor::{DType, Tensor};
 
-use super::{lower, parameters, record};
+use super::{check, lower, parameters, record};
 use crate::bound::{Analysis, Input};
 use crate::bounded::Bounded;
 use crate::error::{BoundError, TraceError};
 use crate::graph::Graph;
 use crate::perturbation::Perturbation;
+use crate::tensor::AnyTensor;
 
 /// The recorded forward passes of one module, one for each input shape; clones share them.
 ///
@@ -29,6 +31,7 @@ type Entries = VecDeque<(Key, Arc<Graph>)>;
 
 #[derive(Clone, Debug, PartialEq)]
 struct Key {
+    module: &'static str,
     shapes: Vec<Vec<usize>>,
     perturbed: Vec<bool>,
     dtype: DType,
@@ -76,32 +79,28 @@ impl GraphCache {
         // forward pass that is recorded.
         let _ = module.valid();
         let parameters = parameters(module);
-        let mut identities: Vec<ParamId> = parameters.keys().copied().collect();
-        identities.sort_unstable();
-        let dtype = inputs[0].value().dtype();
+        let values: Vec<AnyTensor> = inputs.iter().map(|input| input.value().clone()).collect();
+        let others = parameters.iter().map(|parameter| &parameter.value);
+        for other in values.iter().chain(others) {
+            values[0].check_compatible(other)?;
+        }
         let key = Key {
+            module: type_name::<M>(),
             shapes,
             perturbed,
-            dtype,
-            identities,
+            dtype: values[0].dtype(),
+            identities: parameters.iter().map(|parameter| parameter.id).collect(),
         };
-        let graph = self.graph(module, key).map_err(|error| {
-            // Burn panics where data types meet; the two types say more than its message.
-            let other = parameters.values().map(|parameter| parameter.value.dtype());
-            match other.into_iter().find(|&parameter| parameter != dtype) {
-                Some(parameter) if matches!(error, TraceError::ForwardPanicked { .. }) => {
-                    BoundError::DataType {
-                        input: dtype,
-                        parameter,
-                    }
-                }
-                _ => error.into(),
-            }
-        })?;
+        let graph = self.graph(module, key, &values)?;
         Analysis::new(graph, &parameters, &inputs)
     }
 
-    fn graph<M: Bounded>(&self, module: &M, key: Key) -> Result<Arc<Graph>, TraceError> {
+    fn graph<M: Bounded>(
+        &self,
+        module: &M,
+        key: Key,
+        inputs: &[AnyTensor],
+    ) -> Result<Arc<Graph>, TraceError> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(position) = entries.iter().position(|(known, _)| *known == key)
             && let Some(entry) = entries.remove(position)
@@ -117,6 +116,7 @@ impl GraphCache {
             .position(|&perturbed| perturbed)
             .map_or(0, |first| key.shapes[first][0]);
         let graph = Arc::new(lower::lower(&record, &key.perturbed, batch)?);
+        check::reproduces(&graph, module, inputs)?;
         entries.push_front((key, graph.clone()));
         entries.truncate(CAPACITY);
         Ok(graph)

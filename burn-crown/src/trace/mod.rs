@@ -2,6 +2,7 @@
 //! [`Graph`](crate::graph::Graph). The only place that knows Burn's intermediate representation.
 
 mod cache;
+mod check;
 mod lower;
 mod operators;
 mod parameters;

@@ -272,8 +272,20 @@ fn binary(
         unfold_fixed(graph, value)
     };
     let inputs = vec![aligned(left)?, aligned(right)?];
+    apply_folded(graph, operator, inputs, &op.out)
+}
+
+/// Adds an operator whose result was recorded with the batch merged with its second dim.
+fn apply_folded(
+    graph: &mut Lowering,
+    operator: impl Operator + 'static,
+    inputs: Vec<usize>,
+    out: &TensorIr,
+) -> Result<(), Refusal> {
+    let batch = graph.batch();
+    let shape = [&[batch, out.shape[0] / batch], &out.shape.to_vec()[1..]].concat();
     let node = graph.apply(operator, inputs, shape)?;
-    graph.define(&op.out, node, true);
+    graph.define(out, node, true);
     Ok(())
 }
 
@@ -306,11 +318,7 @@ fn matmul(
     }
     let matrix = [&[1], graph.shape(right.node)].concat();
     let right = graph.reshape(right.node, matrix)?;
-    let mut shape = graph.shape(left.node).to_vec();
-    shape[2] = out.shape[1];
-    let node = graph.apply(Matmul, vec![left.node, right], shape)?;
-    graph.define(out, node, true);
-    Ok(())
+    apply_folded(graph, Matmul, vec![left.node, right], out)
 }
 
 fn reshape(graph: &mut Lowering, input: &TensorIr, out: &TensorIr) -> Result<(), Refusal> {

@@ -1,6 +1,4 @@
-//! The parameters of a module, by their identity.
-
-use std::collections::HashMap;
+//! The parameters of a module, in the order in which it is visited.
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
@@ -9,6 +7,7 @@ use crate::tensor::AnyTensor;
 
 /// A float parameter or running statistic of a module.
 pub(crate) struct Parameter {
+    pub(crate) id: ParamId,
     pub(crate) value: AnyTensor,
     /// The path of the module that owns it, such as `encoder.linear`.
     pub(crate) owner: String,
@@ -16,11 +15,14 @@ pub(crate) struct Parameter {
 
 /// The float parameters and running statistics of a module, tracked by autodiff where the module
 /// is.
-pub(crate) fn parameters<M: Module>(module: &M) -> HashMap<ParamId, Parameter> {
+///
+/// They are told apart by their position, which a copy of the module shares: two fields can hold
+/// parameters of one identity (a clone of a layer) and of different values.
+pub(crate) fn parameters<M: Module>(module: &M) -> Vec<Parameter> {
     #[derive(Default)]
     struct Visitor {
         path: Vec<String>,
-        found: HashMap<ParamId, Parameter>,
+        found: Vec<Parameter>,
     }
 
     impl ModuleVisitor for Visitor {
@@ -33,9 +35,11 @@ pub(crate) fn parameters<M: Module>(module: &M) -> HashMap<ParamId, Parameter> {
         }
 
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let owner = self.path[..self.path.len().saturating_sub(1)].join(".");
-            let value = AnyTensor::new(param.val());
-            self.found.insert(param.id, Parameter { value, owner });
+            self.found.push(Parameter {
+                id: param.id,
+                value: AnyTensor::new(param.val()),
+                owner: self.path[..self.path.len().saturating_sub(1)].join("."),
+            });
         }
     }
 

@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use burn::backend::ir::TensorId;
-use burn::module::ParamId;
 use burn::tensor::{CapturedGraph, DType, Device, TensorData};
 
 use super::parameters;
@@ -19,8 +18,9 @@ pub(super) struct Record {
     pub(super) captured: CapturedGraph,
     pub(super) inputs: Vec<TensorId>,
     pub(super) output: TensorId,
-    /// The parameter behind a recorded value, and the path of the module that owns it.
-    pub(super) parameters: HashMap<TensorId, (ParamId, String)>,
+    /// The position of the parameter behind a recorded value, and the path of the module that owns
+    /// it.
+    pub(super) parameters: HashMap<TensorId, (usize, String)>,
 }
 
 /// The one capture device of the process: Burn gives out a limited number of them, and each takes
@@ -41,7 +41,10 @@ pub(super) fn record<M: Bounded>(
             let module = module.valid().to_device(&device);
             let parameters = parameters(&module)
                 .into_iter()
-                .map(|(id, parameter)| (capture_id(&parameter.value), (id, parameter.owner)))
+                .enumerate()
+                .filter_map(|(position, parameter)| {
+                    Some((parameter.value.capture_id()?, (position, parameter.owner)))
+                })
                 .collect();
             let inputs: Vec<AnyTensor> = shapes
                 .iter()
@@ -50,8 +53,10 @@ pub(super) fn record<M: Bounded>(
                     AnyTensor::from_data(zeros, &device)
                 })
                 .collect();
-            let ids: Vec<TensorId> = inputs.iter().map(capture_id).collect();
-            let output = capture_id(&module.forward_any(inputs));
+            let ids: Vec<TensorId> = inputs.iter().filter_map(AnyTensor::capture_id).collect();
+            let Some(output) = module.forward_any(inputs).capture_id() else {
+                return scope.complete([], []);
+            };
             let completed = scope.complete(ids.clone(), [output]);
             boundary = Some((ids, output, parameters));
             completed
@@ -64,9 +69,7 @@ pub(super) fn record<M: Bounded>(
         })?
         .map_err(|error| TraceError::Capture(error.to_string()))?;
     let Some((inputs, output, parameters)) = boundary else {
-        return Err(TraceError::Capture(
-            "the recording did not reach its end".into(),
-        ));
+        return Err(TraceError::ForeignDevice);
     };
     Ok(Record {
         captured,
@@ -76,13 +79,7 @@ pub(super) fn record<M: Bounded>(
     })
 }
 
-fn capture_id(tensor: &AnyTensor) -> TensorId {
-    tensor
-        .capture_id()
-        .expect("a module moved to the capture device computes on it")
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<String>()
         .cloned()

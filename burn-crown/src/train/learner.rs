@@ -62,8 +62,9 @@ pub struct RobustLearner<M, const D: usize> {
 impl<M: Bounded, const D: usize> RobustLearner<M, D> {
     /// Puts a model under an objective.
     ///
-    /// Nothing is checked. A model that cannot be bounded panics at the first training step;
-    /// [`try_new`](Self::try_new) or [`check`](Self::check) tell it before.
+    /// Nothing is checked yet. An objective that makes no sense, or a model that cannot be bounded,
+    /// panics at the first training step; [`try_new`](Self::try_new) or [`check`](Self::check) tell
+    /// it before.
     pub fn new(model: M, objective: RobustObjective) -> Self {
         Self {
             model,
@@ -204,6 +205,8 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         coefficients: Coefficients,
         bound: &BoundConfig,
     ) -> Result<RobustOutput, LearnerError> {
+        // A share outside [0, 1] would make bounds of what are none.
+        self.objective.check()?;
         let RobustBatch { images, labels, .. } = batch;
         // Also where the natural loss has no share: this pass is the one that updates the
         // running statistics of normalisation layers.
