@@ -3,7 +3,7 @@
 use super::LowerSlope;
 use super::intervals::Intervals;
 use crate::graph::Source;
-use crate::ops::{Contribution, Interval, Region, Step, power_norm};
+use crate::ops::{Contribution, Interval, Region, Step, power_norm_scaled};
 use crate::tensor::AnyTensor;
 
 /// Where a backward pass ends.
@@ -91,7 +91,8 @@ fn concretize(form: AnyTensor, region: &Region, batch: usize, rows: usize) -> An
         Region::Ball(ball) => {
             let deviation = if ball.dual.is_finite() {
                 let radius = column(ball.radius.clone());
-                power_norm(form.clone(), radius, ball.dual, AnyTensor::matmul)
+                let largest = form.clone().detach().abs().max_dim(2);
+                power_norm_scaled(form.clone(), largest, radius, ball.dual, AnyTensor::matmul)
             } else {
                 let radius = ball.radius.clone().reshape(&[batch, 1, features]);
                 form.clone().abs().mul(radius).max_dim(2)

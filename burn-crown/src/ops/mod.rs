@@ -25,7 +25,7 @@ pub(crate) use matmul::Matmul;
 pub(crate) use pad::Pad;
 pub(crate) use pool::AvgPool;
 pub(crate) use reduce::Reduce;
-pub(crate) use region::{Ball, Interval, Region, power_norm};
+pub(crate) use region::{Ball, Interval, Region, power_norm_scaled};
 pub(crate) use relu::Relu;
 pub(crate) use shape::{Expand, Permute, Reshape};
 

@@ -214,45 +214,48 @@ pub(crate) fn power_norm(
     q: f64,
     sum: impl Fn(AnyTensor, AnyTensor) -> AnyTensor,
 ) -> AnyTensor {
+    let scale = weight.clone().detach().abs().max_all();
+    power_norm_scaled(weight, scale, radius, q, sum)
+}
+
+/// [`power_norm`] with the largest weight in each sum, or any number above it, as a tensor that
+/// broadcasts over the weights and over the result.
+pub(crate) fn power_norm_scaled(
+    weight: AnyTensor,
+    scale: AnyTensor,
+    radius: AnyTensor,
+    q: f64,
+    sum: impl Fn(AnyTensor, AnyTensor) -> AnyTensor,
+) -> AnyTensor {
     if q == 1.0 {
         return sum(weight.abs(), radius);
     }
-    if q > 2.0 {
+    let radius_scale = radius.clone().detach().max_all();
+    let scaled = |x: AnyTensor, scale: &AnyTensor| {
+        // All zero has the scale zero, and stays zero over any other.
+        x.div(scale.clone().clamp_min(f64::from(f32::MIN_POSITIVE)))
+    };
+    let weight = scaled(weight.abs(), &scale);
+    let radius = scaled(radius, &radius_scale);
+    let square = |x: &AnyTensor| x.clone().mul(x.clone());
+    let euclidean = || {
+        sum(square(&weight), square(&radius))
+            .add_scalar(NORM_FLOOR)
+            .sqrt()
+    };
+    let power = || {
+        sum(weight.clone().powf(q), radius.clone().powf(q))
+            .add_scalar(NORM_FLOOR)
+            .powf(1.0 / q)
+    };
+    let norm = if q == 2.0 {
+        euclidean()
+    } else if q < 2.0 {
+        power()
+    } else {
         // High powers underflow for all but the largest terms, and what the floor adds for them is
         // no longer small. The norm falls with q, so that of q = 2 is a bound as well.
-        let euclidean = scaled_power_norm(weight.clone(), radius.clone(), 2.0, &sum);
-        return euclidean.min(scaled_power_norm(weight, radius, q, &sum));
-    }
-    scaled_power_norm(weight, radius, q, &sum)
-}
-
-/// The norm of factors that are scaled to at most 1 before they are raised to the power.
-fn scaled_power_norm(
-    weight: AnyTensor,
-    radius: AnyTensor,
-    q: f64,
-    sum: &impl Fn(AnyTensor, AnyTensor) -> AnyTensor,
-) -> AnyTensor {
-    let weight = weight.abs();
-    let scale_of = |x: &AnyTensor| x.clone().detach().max_all();
-    let (weight_scale, radius_scale) = (scale_of(&weight), scale_of(&radius));
-    let power = |x: AnyTensor, scale: &AnyTensor| {
-        // All zero has the scale zero, and stays zero over any other.
-        let x = x.div(scale.clone().clamp_min(f64::from(f32::MIN_POSITIVE)));
-        if q == 2.0 {
-            x.clone().mul(x)
-        } else {
-            x.powf(q)
-        }
+        euclidean().min(power())
     };
-    let total = sum(power(weight, &weight_scale), power(radius, &radius_scale));
-    let total = total.add_scalar(NORM_FLOOR);
-    let norm = if q == 2.0 {
-        total.sqrt()
-    } else {
-        total.powf(1.0 / q)
-    };
-    let shape = vec![1; norm.rank()];
-    norm.mul(weight_scale.reshape(&shape))
-        .mul(radius_scale.reshape(&shape))
+    norm.mul(scale).mul(radius_scale)
 }

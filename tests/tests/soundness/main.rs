@@ -4,5 +4,6 @@
 mod case;
 mod certificates;
 mod consistency;
+mod edges;
 mod errors;
 mod random;
