@@ -36,8 +36,14 @@
 //!
 //! How it works: the forward pass becomes a graph of operators, each with three faces (its value,
 //! its interval, its linear relaxation backward), and the bound methods are written once on these
-//! faces. The graph is recorded once for each input shape; parameters are bound live, tracked by
-//! autodiff in training. What has no relaxation is refused with a [`TraceError`].
+//! faces. The graph is recorded once for each input shape, and checked against the forward pass on
+//! the input at hand; parameters are bound live, tracked by autodiff in training. What has no
+//! relaxation is refused with a [`TraceError`].
+//!
+//! A forward pass that can be bounded keeps the batch as the first dim of every tensor, takes one to
+//! four float tensors ([`Input`] says which of several are perturbed), and branches on shapes and
+//! settings alone. Bounds are those of the module in inference; give a [`Verifier`] the module in
+//! that mode. They do not account for floating-point rounding. The README lists what is supported.
 //!
 //! # Features
 //!

@@ -60,13 +60,13 @@ fn bounds_equal_the_reference(name: &str, model_name: &str, epsilons: [f64; 2]) 
                     .margins(images.clone(), labels.clone(), &perturbation)
                     .unwrap();
                 let (worst, at) = largest_difference(bounds.lower, &reference.values(&key).0);
-                println!("{name} {key}: largest difference {worst:.2e}");
+                eprintln!("{name} {key}: largest difference {worst:.2e}");
                 assert!(worst <= TOLERANCE, "{name} {key}: {worst:e} at {at}");
                 compared += 1;
                 let upper = format!("{prefix}{suffix}_upper@{epsilon}");
                 if reference.has(&upper) {
                     let (worst, at) = largest_difference(bounds.upper, &reference.values(&upper).0);
-                    println!("{name} {upper}: largest difference {worst:.2e}");
+                    eprintln!("{name} {upper}: largest difference {worst:.2e}");
                     assert!(worst <= TOLERANCE, "{name} {upper}: {worst:e} at {at}");
                     compared += 1;
                 }
@@ -127,7 +127,7 @@ fn errors_over_the_test_set_equal_the_reference() {
         for (method, expected) in [(Method::Interval, ibp), (Method::CrownIbp, crown_ibp)] {
             for (epsilon, verified) in [0.1, 0.3].into_iter().zip(expected) {
                 let ours = errors(&model, &data, epsilon, method);
-                println!(
+                eprintln!(
                     "{name}, {method}, ε {epsilon}: clean {} verified {}",
                     ours.0, ours.1
                 );

@@ -46,7 +46,7 @@ fn parameters_are_read_anew_without_a_new_recording() {
 
     // Another batch size is another recording, and the first one is kept.
     let runs = RUNS.load(Ordering::SeqCst);
-    let single = lower(&cache, &module, input().slice([0..1]));
+    let single = lower(&cache, &module, input().narrow(0, 0, 1));
     assert_eq!(RUNS.load(Ordering::SeqCst), runs + 2);
     let both = lower(&cache, &module, input());
     assert_eq!(RUNS.load(Ordering::SeqCst), runs + 2);
@@ -85,7 +85,7 @@ fn threads_share_a_cache() {
         .map(|seed| RandomNet::new(&recipes, [1, 3], seed, DType::F32, &test_device()))
         .collect();
     let caches: Vec<GraphCache> = nets.iter().map(|_| GraphCache::new()).collect();
-    let rows = |rows: usize| input().slice([0..1]).repeat_dim(0, rows);
+    let rows = |rows: usize| input().narrow(0, 0, 1).repeat_dim(0, rows);
     let expected: Vec<Vec<Vec<f64>>> = nets
         .iter()
         .map(|net| {

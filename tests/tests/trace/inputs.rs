@@ -58,7 +58,7 @@ fn a_second_input_fixed_or_perturbed() {
     }
 
     // A fixed input of one row serves all images, and its values count.
-    let row = second.clone().slice([0..1]);
+    let row = second.clone().narrow(0, 0, 1);
     let one = Verifier::new(module.clone())
         .bounds_of(
             vec![perturbed(input(), small.clone()), fixed(row.clone())],
@@ -93,7 +93,7 @@ fn a_second_input_fixed_or_perturbed() {
     assert_eq!(
         error(vec![
             perturbed(input(), small.clone()),
-            perturbed(second.slice([0..1]), small),
+            perturbed(second.narrow(0, 0, 1), small),
         ]),
         BoundError::Trace(TraceError::BatchMismatch {
             index: 1,
