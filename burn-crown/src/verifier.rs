@@ -1,8 +1,8 @@
 //! [`Verifier`]: bounds and certificates of a module.
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Bool, Int, Tensor};
 
-use crate::bound::{Analysis, BoundConfig, Bounds, Input, Method};
+use crate::bound::{Analysis, BoundConfig, Bounds, Input, Method, certified};
 use crate::bounded::Bounded;
 use crate::error::BoundError;
 use crate::perturbation::Perturbation;
@@ -79,6 +79,22 @@ impl<M: Bounded> Verifier<M> {
         perturbation: &Perturbation,
     ) -> Result<Bounds, BoundError> {
         self.bounds(input, perturbation, &Specification::Margins(labels))
+    }
+
+    /// Which images `[B]` are certified: those whose margins are positive on the whole region.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bounds`](Self::bounds).
+    pub fn certify<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        labels: Tensor<1, Int>,
+        perturbation: &Perturbation,
+    ) -> Result<Tensor<1, Bool>, BoundError> {
+        let analysis = self.analyse(input, perturbation)?;
+        let margins = analysis.lower(&Specification::Margins(labels), &self.config)?;
+        Ok(certified(margins))
     }
 
     /// [`bounds`](Self::bounds) for a forward pass with several inputs, perturbed or fixed.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use burn::tensor::{Int, Tensor};
-use burn_crown::{BoundConfig, LowerSlope, Method, Perturbation, Specification, Verifier};
+use burn_crown::{BoundConfig, LowerSlope, Method, Perturbation, Verifier};
 use burn_crown_tests::tensors::{TensorFile, largest_difference};
 use burn_crown_tests::{shared_folder, test_device};
 use crown_ibp::data::{DataSource, DatasetName, ImageDataset, Split, load};
@@ -103,11 +103,8 @@ fn errors(model: &Model, data: &ImageDataset, epsilon: f64, method: Method) -> (
         let predicted = model.forward(images.clone()).argmax(1).reshape([1000]);
         let hits: i64 = predicted.equal(labels.clone()).int().sum().into_scalar();
         wrong += 1000 - hits;
-        let analysis = verifier.analyse(images, &perturbation).unwrap();
-        let lower = analysis
-            .lower(&Specification::Margins(labels), verifier.config())
-            .unwrap();
-        let certified: i64 = burn_crown::certified(lower).int().sum().into_scalar();
+        let certified = verifier.certify(images, labels, &perturbation).unwrap();
+        let certified: i64 = certified.int().sum().into_scalar();
         unverified += 1000 - certified;
     }
     (wrong as f64 / 100.0, unverified as f64 / 100.0)

@@ -2,7 +2,7 @@
 
 use burn::data::dataset::Dataset;
 use burn::tensor::Device;
-use burn_crown::{BoundConfig, BoundError, Perturbation, Specification, Verifier, certified};
+use burn_crown::{BoundConfig, BoundError, Perturbation, Verifier};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::ImageDataset;
@@ -56,10 +56,8 @@ pub fn evaluate(
             .sum()
             .into_scalar::<i64>();
         if let (Some(verifier), Some(verification)) = (&verifier, verification) {
-            let analysis = verifier.analyse(batch, &verification.perturbation)?;
-            let margins = analysis.lower(&Specification::Margins(labels), verifier.config())?;
-            let uncertified = certified(margins).bool_not();
-            unverified += uncertified.int().sum().into_scalar::<i64>();
+            let certified = verifier.certify(batch, labels, &verification.perturbation)?;
+            unverified += certified.bool_not().int().sum().into_scalar::<i64>();
         }
         bar.set_position(end as u64);
     }

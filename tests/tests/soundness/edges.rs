@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::ops::PadMode;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_crown::{
     BoundConfig, BoundError, Bounded, GraphCache, Method, Norm, Perturbation, Specification,
     TraceError, Verifier, certified,
@@ -254,6 +254,18 @@ fn a_forward_pass_that_looks_at_its_device_is_refused() {
     let error = refused.err().unwrap();
     let expected = matches!(error, BoundError::Trace(TraceError::NotReproduced { .. }));
     assert!(expected, "{error}");
+}
+
+#[test]
+fn half_precision_is_refused() {
+    let x = tensor(&[0.5], [1, 1]).cast(DType::F16);
+    let refused = bounds(
+        &Scaled::new(1.0, 1),
+        x,
+        &Perturbation::linf(0.1),
+        Method::Crown,
+    );
+    assert_eq!(refused.err(), Some(BoundError::Precision(DType::F16)));
 }
 
 #[test]
