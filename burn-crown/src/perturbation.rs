@@ -254,13 +254,10 @@ fn between(
         )));
     }
     for end in [&lower, &upper] {
-        if end.dtype() != x.dtype() || end.device().inner() != x.device().inner() {
+        let (end_is, input_is) = (end.placement(), x.placement());
+        if end_is != input_is {
             return Err(invalid(format!(
-                "an end of the box is {:?} on {:?}, the input {:?} on {:?}; convert one of them",
-                end.dtype(),
-                end.device().inner(),
-                x.dtype(),
-                x.device().inner()
+                "an end of the box is {end_is}, the input {input_is}; convert one of them"
             )));
         }
     }

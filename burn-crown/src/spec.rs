@@ -48,13 +48,10 @@ impl Specification {
                     )));
                 }
                 let rows = AnyTensor::new(rows.clone());
-                if rows.dtype() != like.dtype() || rows.device().inner() != like.device().inner() {
+                let (rows_are, input_is) = (rows.placement(), like.placement());
+                if rows_are != input_is {
                     return Err(mismatch(format!(
-                        "the rows are {:?} on {:?}, the input {:?} on {:?}; convert one of them",
-                        rows.dtype(),
-                        rows.device().inner(),
-                        like.dtype(),
-                        like.device().inner()
+                        "the rows are {rows_are}, the input {input_is}; convert one of them"
                     )));
                 }
                 Ok(rows.expand(&[batch, given[1], outputs]))

@@ -116,6 +116,11 @@ impl AnyTensor {
         Ok(())
     }
 
+    /// The type of the values and where they are, for comparisons and messages.
+    pub(crate) fn placement(&self) -> String {
+        format!("{:?} on {:?}", self.dtype(), self.device().inner())
+    }
+
     /// All elements, read back.
     pub(crate) fn values(self) -> Vec<f64> {
         let count = self.shape().iter().product();
