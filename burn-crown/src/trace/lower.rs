@@ -50,10 +50,19 @@ fn needed_values(operations: &[OperationIr], output: TensorId) -> HashSet<Tensor
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Value {
     pub(super) node: usize,
-    /// Burn merges the batch with the dims behind it before a product with a matrix:
-    /// `[B, T, F]` to `[B·T, F]`. The graph keeps the batch apart; this says that the value was
-    /// recorded with its first two dims merged.
-    pub(super) folded: bool,
+    pub(super) layout: Layout,
+}
+
+/// How a value was recorded, where the node `[B, T, F]` keeps the batch first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Layout {
+    /// As the node is.
+    Plain,
+    /// With the first two dims merged, `[B·T, F]`: Burn does so before a product with a matrix.
+    Merged,
+    /// With the first two dims swapped, `[1, B, F]` for a node `[B, 1, F]`: Burn does so before a
+    /// product of single rows with a matrix.
+    Swapped,
 }
 
 /// A graph under construction.
@@ -77,11 +86,11 @@ impl Lowering<'_> {
         if !self.nodes[output.node].perturbed {
             return Err(TraceError::IndependentOutput);
         }
-        if output.folded {
+        if output.layout != Layout::Plain {
             return Err(self.mixes_batch(
                 "forward",
                 output.node,
-                "the output merges it with another dim",
+                "the output merges it with another dim, or moves it",
             ));
         }
         Ok(Graph {
@@ -140,7 +149,7 @@ impl Lowering<'_> {
         let perturbed = input.is_some_and(|index| self.perturbed[index]);
         let value = Value {
             node: self.push(source, shape, perturbed, module),
-            folded: false,
+            layout: Layout::Plain,
         };
         self.values.insert(id, value);
         Ok(value)
@@ -242,8 +251,8 @@ impl Lowering<'_> {
     }
 
     /// Says which node holds a recorded value.
-    pub(super) fn define(&mut self, out: &TensorIr, node: usize, folded: bool) {
-        self.values.insert(out.id, Value { node, folded });
+    pub(super) fn define(&mut self, out: &TensorIr, node: usize, layout: Layout) {
+        self.values.insert(out.id, Value { node, layout });
     }
 
     /// A node under another shape, the same node where the shape is its own.

@@ -3,6 +3,7 @@
 
 mod cache;
 mod check;
+mod emit;
 mod lower;
 mod operators;
 mod parameters;

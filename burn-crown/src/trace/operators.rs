@@ -1,15 +1,18 @@
 //! Burn's operators, each as ours: the one table to extend for a new operator.
 
 use burn::backend::ir::{
-    ActivationOperationIr, BaseOperationIr, BinaryOpIr, FloatOperationIr, ModuleOperationIr,
-    NumericOperationIr, OperationIr, PadModeIr, ScalarIr, TensorIr, UnaryOpIr,
+    ActivationOperationIr, BaseOperationIr, FloatOperationIr, ModuleOperationIr,
+    NumericOperationIr, OperationIr, PadModeIr, ScalarIr,
 };
-use burn::tensor::TensorData;
 
+use super::emit::{
+    apply, binary, conv, element_wise, fill, matmul, operands, permute, reduce, reduce_all,
+    reshape, unary, unfolded,
+};
 use super::lower::Lowering;
 use crate::ops::{
-    Add, AddScalar, AvgPool, BatchNorm, Conv, Div, Expand, Geometry, Matmul, Mul, MulScalar, Neg,
-    Operator, Pad, Permute, Reduce, Refusal, Relu, Sub,
+    Add, AddScalar, AvgPool, BatchNorm, Div, Expand, Geometry, Mul, MulScalar, Neg, Pad, Refusal,
+    Relu, Sub,
 };
 
 /// The name of an operator in messages: Burn's own.
@@ -198,211 +201,4 @@ fn module(op: &ModuleOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
         }
         _ => Err(unknown()),
     }
-}
-
-// ---- shapes of operators ----------------------------------------------------------------------
-
-/// Adds an operator whose operands keep the batch apart.
-fn apply(
-    graph: &mut Lowering,
-    operator: impl Operator + 'static,
-    inputs: Vec<usize>,
-    out: &TensorIr,
-) -> Result<(), Refusal> {
-    let node = graph.apply(operator, inputs, out.shape.to_vec())?;
-    graph.define(out, node, false);
-    Ok(())
-}
-
-fn operands<'a>(
-    graph: &Lowering,
-    irs: impl IntoIterator<Item = &'a TensorIr>,
-) -> Result<Vec<usize>, Refusal> {
-    irs.into_iter().map(|ir| unfolded(graph, ir)).collect()
-}
-
-/// A node whose batch is a dim of its own.
-fn unfolded(graph: &Lowering, ir: &TensorIr) -> Result<usize, Refusal> {
-    let value = graph.value(ir);
-    if value.folded {
-        return Err(Refusal::mixes_batch(
-            "it works on the batch merged with another dim",
-        ));
-    }
-    Ok(value.node)
-}
-
-fn unary(
-    graph: &mut Lowering,
-    operator: impl Operator + 'static,
-    op: &UnaryOpIr,
-) -> Result<(), Refusal> {
-    element_wise(graph, operator, &op.input, &op.out)
-}
-
-/// An operator on each element alone, which keeps the shape.
-fn element_wise(
-    graph: &mut Lowering,
-    operator: impl Operator + 'static,
-    input: &TensorIr,
-    out: &TensorIr,
-) -> Result<(), Refusal> {
-    let value = graph.value(input);
-    let shape = graph.shape(value.node).to_vec();
-    let node = graph.apply(operator, vec![value.node], shape)?;
-    graph.define(out, node, value.folded);
-    Ok(())
-}
-
-fn binary(
-    graph: &mut Lowering,
-    operator: impl Operator + 'static,
-    op: &BinaryOpIr,
-) -> Result<(), Refusal> {
-    let (left, right) = (graph.value(&op.lhs), graph.value(&op.rhs));
-    if !left.folded && !right.folded {
-        return apply(graph, operator, vec![left.node, right.node], &op.out);
-    }
-    let folded = if left.folded { left.node } else { right.node };
-    let shape = graph.shape(folded).to_vec();
-    let mut aligned = |value: super::lower::Value| {
-        if value.folded && graph.shape(value.node)[..2] == shape[..2] {
-            return Ok(value.node);
-        }
-        unfold_fixed(graph, value)
-    };
-    let inputs = vec![aligned(left)?, aligned(right)?];
-    apply_folded(graph, operator, inputs, &op.out)
-}
-
-/// Adds an operator whose result was recorded with the batch merged with its second dim.
-fn apply_folded(
-    graph: &mut Lowering,
-    operator: impl Operator + 'static,
-    inputs: Vec<usize>,
-    out: &TensorIr,
-) -> Result<(), Refusal> {
-    let batch = graph.batch();
-    let shape = [&[batch, out.shape[0] / batch], &out.shape.to_vec()[1..]].concat();
-    let node = graph.apply(operator, inputs, shape)?;
-    graph.define(out, node, true);
-    Ok(())
-}
-
-/// A fixed operand `[1, ...]` of a folded one, with a dim of its own for the batch.
-fn unfold_fixed(graph: &mut Lowering, value: super::lower::Value) -> Result<usize, Refusal> {
-    let shape = graph.shape(value.node).to_vec();
-    if value.folded || graph.is_perturbed(value.node) || shape.first() != Some(&1) {
-        return Err(Refusal::mixes_batch(
-            "its operands merge the batch with different dims",
-        ));
-    }
-    graph.reshape(value.node, [&[1], shape.as_slice()].concat())
-}
-
-fn matmul(
-    graph: &mut Lowering,
-    lhs: &TensorIr,
-    rhs: &TensorIr,
-    out: &TensorIr,
-) -> Result<(), Refusal> {
-    let (left, right) = (graph.value(lhs), graph.value(rhs));
-    if !left.folded {
-        let inputs = operands(graph, [lhs, rhs])?;
-        return apply(graph, Matmul, inputs, out);
-    }
-    if right.folded || graph.is_perturbed(right.node) || graph.shape(right.node).len() != 2 {
-        return Err(Refusal::mixes_batch(
-            "its operands merge the batch with another dim",
-        ));
-    }
-    let matrix = [&[1], graph.shape(right.node)].concat();
-    let right = graph.reshape(right.node, matrix)?;
-    apply_folded(graph, Matmul, vec![left.node, right], out)
-}
-
-fn reshape(graph: &mut Lowering, input: &TensorIr, out: &TensorIr) -> Result<(), Refusal> {
-    let value = graph.value(input);
-    let shape = out.shape.to_vec();
-    let (batch, perturbed) = (graph.batch(), graph.is_perturbed(value.node));
-    if !perturbed || shape.first() == Some(&batch) {
-        let node = graph.reshape(value.node, shape)?;
-        graph.define(out, node, false);
-        return Ok(());
-    }
-    match shape.split_first() {
-        Some((&rows, rest)) if !rest.is_empty() && rows % batch == 0 => {
-            let split = [&[batch, rows / batch], rest].concat();
-            let node = graph.reshape(value.node, split)?;
-            graph.define(out, node, true);
-            Ok(())
-        }
-        _ => Err(Refusal::MixesBatch(format!(
-            "it makes the shape {shape:?} of a batch of {batch}"
-        ))),
-    }
-}
-
-fn conv(
-    graph: &mut Lowering,
-    geometry: Geometry,
-    one_dimensional: bool,
-    input_and_weight: [&TensorIr; 2],
-    bias: &Option<TensorIr>,
-    out: &TensorIr,
-) -> Result<(), Refusal> {
-    let conv = Conv {
-        geometry,
-        one_dimensional,
-    };
-    let inputs = operands(graph, input_and_weight.into_iter().chain(bias))?;
-    apply(graph, conv, inputs, out)
-}
-
-fn permute(
-    graph: &mut Lowering,
-    input: &TensorIr,
-    out: &TensorIr,
-    axes: Vec<usize>,
-) -> Result<(), Refusal> {
-    let input = unfolded(graph, input)?;
-    apply(graph, Permute { axes }, vec![input], out)
-}
-
-fn reduce(
-    graph: &mut Lowering,
-    input: &TensorIr,
-    out: &TensorIr,
-    dims: Vec<usize>,
-    mean: bool,
-) -> Result<(), Refusal> {
-    let node = unfolded(graph, input)?;
-    let count: usize = dims.iter().map(|&dim| input.shape[dim]).product();
-    let factor = if mean { 1.0 / count as f64 } else { 1.0 };
-    apply(graph, Reduce { dims, factor }, vec![node], out)
-}
-
-/// A sum or mean over everything: `[1]`.
-fn reduce_all(
-    graph: &mut Lowering,
-    input: &TensorIr,
-    out: &TensorIr,
-    mean: bool,
-) -> Result<(), Refusal> {
-    let node = unfolded(graph, input)?;
-    let shape = graph.shape(node).to_vec();
-    let count: usize = shape.iter().product();
-    let factor = if mean { 1.0 / count as f64 } else { 1.0 };
-    let dims: Vec<usize> = (0..shape.len()).collect();
-    let total = graph.apply(Reduce { dims, factor }, vec![node], vec![1; shape.len()])?;
-    let node = graph.reshape(total, out.shape.to_vec())?;
-    graph.define(out, node, false);
-    Ok(())
-}
-
-fn fill(graph: &mut Lowering, out: &TensorIr, value: ScalarIr) -> Result<(), Refusal> {
-    let data = TensorData::full_dtype(out.shape.to_vec(), value.elem::<f64>(), out.dtype);
-    let node = graph.constant(data);
-    graph.define(out, node, false);
-    Ok(())
 }

@@ -74,6 +74,52 @@ fn broadcasting_over_a_merged_batch_keeps_its_shape() {
     }
 }
 
+/// Single rows `[B, 1, K]`, which Burn moves beside each other before a product.
+#[derive(Module, Bounded, Debug)]
+struct Rows {
+    first: Param<Tensor<3>>,
+    second: Param<Tensor<3>>,
+}
+
+impl Rows {
+    fn forward(&self, x: Tensor<3>) -> Tensor<2> {
+        let hidden = relu(x.matmul(self.first.val())).matmul(self.second.val());
+        hidden.flatten(1, 2)
+    }
+}
+
+#[test]
+fn products_of_single_rows_keep_the_images_apart() {
+    let wave = |count: usize| {
+        (0..count)
+            .map(|at| (at as f64 * 1.3).sin())
+            .collect::<Vec<_>>()
+    };
+    let module = Rows {
+        first: Param::from_tensor(tensor(&wave(12), [1, 3, 4])),
+        second: Param::from_tensor(tensor(&wave(8), [1, 4, 2])),
+    };
+    for batch in [1, 2, 3] {
+        let x = tensor(&wave(batch * 3), [batch, 1, 3]);
+        let nudged = module.forward(x.clone() + 0.05);
+        let outputs = [module.forward(x.clone()), nudged].map(values);
+        for method in METHODS {
+            let (lower, upper) =
+                bounds(&module, x.clone(), &Perturbation::linf(0.05), method).unwrap();
+            for outputs in &outputs {
+                for ((output, lower), upper) in outputs.iter().zip(&lower).zip(&upper) {
+                    let inside = *lower <= output + 1e-5 && output - 1e-5 <= *upper;
+                    assert!(inside, "{batch} {method}: {lower} {output} {upper}");
+                }
+            }
+            let point = bounds(&module, x.clone(), &Perturbation::linf(0.0), method).unwrap();
+            for (bound, output) in point.0.iter().zip(&outputs[0]) {
+                assert!((bound - output).abs() < 1e-5, "{batch} {method}");
+            }
+        }
+    }
+}
+
 /// Two layers of one identity: the second is a clone of the first.
 #[derive(Module, Bounded, Debug)]
 struct Twins {

@@ -1,0 +1,245 @@
+//! Adding an operator to the graph, with the batch kept as a dim of its own.
+//!
+//! Burn merges or moves the batch before a product with a shared matrix; a [`Layout`] follows what
+//! it does, and the graph's nodes keep the batch first.
+
+use burn::backend::ir::{BinaryOpIr, ScalarIr, TensorIr, UnaryOpIr};
+use burn::tensor::TensorData;
+
+use super::lower::{Layout, Lowering, Value};
+use crate::ops::{Conv, Geometry, Matmul, Operator, Permute, Reduce, Refusal};
+
+/// Adds an operator whose operands keep the batch apart.
+pub(super) fn apply(
+    graph: &mut Lowering,
+    operator: impl Operator + 'static,
+    inputs: Vec<usize>,
+    out: &TensorIr,
+) -> Result<(), Refusal> {
+    let node = graph.apply(operator, inputs, out.shape.to_vec())?;
+    graph.define(out, node, Layout::Plain);
+    Ok(())
+}
+
+pub(super) fn operands<'a>(
+    graph: &Lowering,
+    irs: impl IntoIterator<Item = &'a TensorIr>,
+) -> Result<Vec<usize>, Refusal> {
+    irs.into_iter().map(|ir| unfolded(graph, ir)).collect()
+}
+
+/// A node whose batch is a dim of its own.
+pub(super) fn unfolded(graph: &Lowering, ir: &TensorIr) -> Result<usize, Refusal> {
+    let value = graph.value(ir);
+    if value.layout != Layout::Plain {
+        return Err(Refusal::mixes_batch(
+            "it works on the batch merged with another dim, or in another place",
+        ));
+    }
+    Ok(value.node)
+}
+
+pub(super) fn unary(
+    graph: &mut Lowering,
+    operator: impl Operator + 'static,
+    op: &UnaryOpIr,
+) -> Result<(), Refusal> {
+    element_wise(graph, operator, &op.input, &op.out)
+}
+
+/// An operator on each element alone, which keeps the shape.
+pub(super) fn element_wise(
+    graph: &mut Lowering,
+    operator: impl Operator + 'static,
+    input: &TensorIr,
+    out: &TensorIr,
+) -> Result<(), Refusal> {
+    let value = graph.value(input);
+    let shape = graph.shape(value.node).to_vec();
+    let node = graph.apply(operator, vec![value.node], shape)?;
+    graph.define(out, node, value.layout);
+    Ok(())
+}
+
+pub(super) fn binary(
+    graph: &mut Lowering,
+    operator: impl Operator + 'static,
+    op: &BinaryOpIr,
+) -> Result<(), Refusal> {
+    let (left, right) = (graph.value(&op.lhs), graph.value(&op.rhs));
+    let merged = |value: Value| value.layout == Layout::Merged;
+    if !merged(left) && !merged(right) {
+        let inputs = operands(graph, [&op.lhs, &op.rhs])?;
+        return apply(graph, operator, inputs, &op.out);
+    }
+    let folded = if merged(left) { left.node } else { right.node };
+    let shape = graph.shape(folded).to_vec();
+    let mut aligned = |value: Value| {
+        if merged(value) && graph.shape(value.node)[..2] == shape[..2] {
+            return Ok(value.node);
+        }
+        unfold_fixed(graph, value)
+    };
+    let inputs = vec![aligned(left)?, aligned(right)?];
+    apply_folded(graph, operator, inputs, &op.out)
+}
+
+/// Adds an operator whose result was recorded with the batch merged with its second dim.
+pub(super) fn apply_folded(
+    graph: &mut Lowering,
+    operator: impl Operator + 'static,
+    inputs: Vec<usize>,
+    out: &TensorIr,
+) -> Result<(), Refusal> {
+    let batch = graph.batch();
+    let shape = [&[batch, out.shape[0] / batch], &out.shape.to_vec()[1..]].concat();
+    let node = graph.apply(operator, inputs, shape)?;
+    graph.define(out, node, Layout::Merged);
+    Ok(())
+}
+
+/// A fixed operand `[1, ...]` of a folded one, with a dim of its own for the batch.
+pub(super) fn unfold_fixed(graph: &mut Lowering, value: Value) -> Result<usize, Refusal> {
+    let shape = graph.shape(value.node).to_vec();
+    if value.layout != Layout::Plain || graph.is_perturbed(value.node) || shape.first() != Some(&1)
+    {
+        return Err(Refusal::mixes_batch(
+            "its operands merge the batch with different dims",
+        ));
+    }
+    graph.reshape(value.node, [&[1], shape.as_slice()].concat())
+}
+
+pub(super) fn matmul(
+    graph: &mut Lowering,
+    lhs: &TensorIr,
+    rhs: &TensorIr,
+    out: &TensorIr,
+) -> Result<(), Refusal> {
+    let (left, right) = (graph.value(lhs), graph.value(rhs));
+    let shared = right.layout == Layout::Plain && !graph.is_perturbed(right.node);
+    match left.layout {
+        Layout::Plain => {
+            let inputs = operands(graph, [lhs, rhs])?;
+            return apply(graph, Matmul, inputs, out);
+        }
+        Layout::Swapped if shared && graph.shape(right.node)[0] == 1 => {
+            let shape = vec![out.shape[1], out.shape[0], out.shape[2]];
+            let node = graph.apply(Matmul, vec![left.node, right.node], shape)?;
+            graph.define(out, node, Layout::Swapped);
+            return Ok(());
+        }
+        Layout::Merged if shared && graph.shape(right.node).len() == 2 => {}
+        _ => {
+            return Err(Refusal::mixes_batch(
+                "its operands merge the batch with another dim, or move it",
+            ));
+        }
+    }
+    let matrix = [&[1], graph.shape(right.node)].concat();
+    let right = graph.reshape(right.node, matrix)?;
+    apply_folded(graph, Matmul, vec![left.node, right], out)
+}
+
+pub(super) fn reshape(
+    graph: &mut Lowering,
+    input: &TensorIr,
+    out: &TensorIr,
+) -> Result<(), Refusal> {
+    let value = graph.value(input);
+    if value.layout == Layout::Swapped {
+        unfolded(graph, input)?;
+    }
+    let shape = out.shape.to_vec();
+    let (batch, perturbed) = (graph.batch(), graph.is_perturbed(value.node));
+    if !perturbed || shape.first() == Some(&batch) {
+        let node = graph.reshape(value.node, shape)?;
+        graph.define(out, node, Layout::Plain);
+        return Ok(());
+    }
+    match shape.split_first() {
+        Some((&rows, rest)) if !rest.is_empty() && rows % batch == 0 => {
+            let split = [&[batch, rows / batch], rest].concat();
+            let node = graph.reshape(value.node, split)?;
+            graph.define(out, node, Layout::Merged);
+            Ok(())
+        }
+        _ => Err(Refusal::MixesBatch(format!(
+            "it makes the shape {shape:?} of a batch of {batch}"
+        ))),
+    }
+}
+
+pub(super) fn conv(
+    graph: &mut Lowering,
+    geometry: Geometry,
+    one_dimensional: bool,
+    input_and_weight: [&TensorIr; 2],
+    bias: &Option<TensorIr>,
+    out: &TensorIr,
+) -> Result<(), Refusal> {
+    let conv = Conv {
+        geometry,
+        one_dimensional,
+    };
+    let inputs = operands(graph, input_and_weight.into_iter().chain(bias))?;
+    apply(graph, conv, inputs, out)
+}
+
+pub(super) fn permute(
+    graph: &mut Lowering,
+    input: &TensorIr,
+    out: &TensorIr,
+    axes: Vec<usize>,
+) -> Result<(), Refusal> {
+    let value = graph.value(input);
+    let swaps = axes == [1, 0, 2];
+    if value.layout == Layout::Swapped && swaps {
+        graph.define(out, value.node, Layout::Plain);
+        return Ok(());
+    }
+    let input = unfolded(graph, input)?;
+    if swaps && graph.is_perturbed(input) && graph.shape(input)[1] == 1 {
+        graph.define(out, input, Layout::Swapped);
+        return Ok(());
+    }
+    apply(graph, Permute { axes }, vec![input], out)
+}
+
+pub(super) fn reduce(
+    graph: &mut Lowering,
+    input: &TensorIr,
+    out: &TensorIr,
+    dims: Vec<usize>,
+    mean: bool,
+) -> Result<(), Refusal> {
+    let node = unfolded(graph, input)?;
+    let count: usize = dims.iter().map(|&dim| input.shape[dim]).product();
+    let factor = if mean { 1.0 / count as f64 } else { 1.0 };
+    apply(graph, Reduce { dims, factor }, vec![node], out)
+}
+
+/// A sum or mean over everything: `[1]`.
+pub(super) fn reduce_all(
+    graph: &mut Lowering,
+    input: &TensorIr,
+    out: &TensorIr,
+    mean: bool,
+) -> Result<(), Refusal> {
+    let node = unfolded(graph, input)?;
+    let shape = graph.shape(node).to_vec();
+    let count: usize = shape.iter().product();
+    let factor = if mean { 1.0 / count as f64 } else { 1.0 };
+    let dims: Vec<usize> = (0..shape.len()).collect();
+    let total = graph.apply(Reduce { dims, factor }, vec![node], vec![1; shape.len()])?;
+    let node = graph.reshape(total, out.shape.to_vec())?;
+    graph.define(out, node, Layout::Plain);
+    Ok(())
+}
+
+pub(super) fn fill(graph: &mut Lowering, out: &TensorIr, value: ScalarIr) -> Result<(), Refusal> {
+    let data = TensorData::full_dtype(out.shape.to_vec(), value.elem::<f64>(), out.dtype);
+    let node = graph.constant(data);
+    graph.define(out, node, Layout::Plain);
+    Ok(())
+}
