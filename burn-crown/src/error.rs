@@ -8,10 +8,10 @@ use burn::tensor::DType;
 pub enum TraceError {
     /// The forward pass panicked while it was recorded. The process's panic hook has told it too.
     #[error(
-        "the forward pass cannot be recorded: {message}\n\
-         A forward pass that is bounded must not read a value that it has computed, nor branch on \
-         one, nor draw random numbers; its control flow may depend on shapes and on the module's \
-         own settings."
+        "the forward pass cannot be recorded, it panicked: {message}\n\
+         If it runs otherwise: a forward pass that is bounded must not read a value that it has \
+         computed, nor branch on one, nor draw random numbers; its control flow may depend on \
+         shapes and on the module's own settings."
     )]
     ForwardPanicked {
         /// The message of the panic.
