@@ -12,7 +12,7 @@ struct Net {
 
 impl Net {
     fn forward(&self, _a: Image, _b: Image, _c: Image, _d: Image, _e: Image) -> Tensor<2> {
-        unimplemented!()
+        loop {}
     }
 }
 

@@ -10,7 +10,7 @@ struct Net {
 
 impl Net {
     fn forward<const D: usize>(&self, _x: Tensor<D>) -> Tensor<D> {
-        unimplemented!()
+        loop {}
     }
 }
 

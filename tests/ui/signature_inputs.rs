@@ -10,7 +10,7 @@ struct NoInput {
 
 impl NoInput {
     fn forward(&self) -> Tensor<2> {
-        unimplemented!()
+        loop {}
     }
 }
 
@@ -21,7 +21,7 @@ struct IntInput {
 
 impl IntInput {
     fn forward(&self, _tokens: Tensor<2, Int>) -> Tensor<2> {
-        unimplemented!()
+        loop {}
     }
 }
 
@@ -32,7 +32,7 @@ struct ReferenceInput {
 
 impl ReferenceInput {
     fn forward(&self, _x: &Tensor<2>) -> Tensor<2> {
-        unimplemented!()
+        loop {}
     }
 }
 
@@ -43,7 +43,7 @@ struct ScalarInput {
 
 impl ScalarInput {
     fn forward(&self, _x: Tensor<2>, _scale: f32) -> Tensor<2> {
-        unimplemented!()
+        loop {}
     }
 }
 

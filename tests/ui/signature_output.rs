@@ -10,7 +10,7 @@ struct NoOutput {
 
 impl NoOutput {
     fn forward(&self, _x: Tensor<2>) {
-        unimplemented!()
+        loop {}
     }
 }
 
@@ -21,7 +21,7 @@ struct IntOutput {
 
 impl IntOutput {
     fn forward(&self, _x: Tensor<2>) -> Tensor<1, Int> {
-        unimplemented!()
+        loop {}
     }
 }
 
@@ -32,7 +32,7 @@ struct TupleOutput {
 
 impl TupleOutput {
     fn forward(&self, _x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-        unimplemented!()
+        loop {}
     }
 }
 
@@ -43,7 +43,7 @@ struct FutureOutput {
 
 impl FutureOutput {
     async fn forward(&self, _x: Tensor<2>) -> Tensor<2> {
-        unimplemented!()
+        loop {}
     }
 }
 

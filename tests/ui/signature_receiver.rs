@@ -10,7 +10,7 @@ struct Missing {
 
 impl Missing {
     fn forward(_x: Tensor<2>) -> Tensor<2> {
-        unimplemented!()
+        loop {}
     }
 }
 
@@ -21,7 +21,7 @@ struct ByValue {
 
 impl ByValue {
     fn forward(self, _x: Tensor<2>) -> Tensor<2> {
-        unimplemented!()
+        loop {}
     }
 }
 
@@ -32,7 +32,7 @@ struct ByMut {
 
 impl ByMut {
     fn forward(&mut self, _x: Tensor<2>) -> Tensor<2> {
-        unimplemented!()
+        loop {}
     }
 }
 
