@@ -128,13 +128,22 @@ impl Analysis {
         specification: &Specification,
         config: &BoundConfig,
     ) -> Result<Tensor<2>, BoundError> {
+        Ok(self.lower_from(self.rows(specification)?, config))
+    }
+
+    /// [`lower`](Self::lower) by two methods, with the specification's rows made once.
+    pub(crate) fn lower_by_both(
+        &self,
+        specification: &Specification,
+        configs: [&BoundConfig; 2],
+    ) -> Result<[Tensor<2>; 2], BoundError> {
         let rows = self.rows(specification)?;
+        Ok(configs.map(|config| self.lower_from(rows.clone(), config)))
+    }
+
+    fn lower_from(&self, rows: AnyTensor, config: &BoundConfig) -> Tensor<2> {
         let known = self.known_for(config);
-        Ok(guarded(
-            self.lower_rows(&known, rows, config),
-            &known,
-            self.target(),
-        ))
+        guarded(self.lower_rows(&known, rows, config), &known, self.target())
     }
 
     /// The share of the inputs of nonlinear operators on which intervals leave the relaxation

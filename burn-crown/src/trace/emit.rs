@@ -25,11 +25,11 @@ pub(super) fn operands<'a>(
     graph: &Lowering,
     irs: impl IntoIterator<Item = &'a TensorIr>,
 ) -> Result<Vec<usize>, Refusal> {
-    irs.into_iter().map(|ir| unfolded(graph, ir)).collect()
+    irs.into_iter().map(|ir| plain(graph, ir)).collect()
 }
 
 /// A node whose batch is a dim of its own.
-pub(super) fn unfolded(graph: &Lowering, ir: &TensorIr) -> Result<usize, Refusal> {
+pub(super) fn plain(graph: &Lowering, ir: &TensorIr) -> Result<usize, Refusal> {
     let value = graph.value(ir);
     if value.layout != Layout::Plain {
         return Err(Refusal::mixes_batch(
@@ -72,20 +72,20 @@ pub(super) fn binary(
         let inputs = operands(graph, [&op.lhs, &op.rhs])?;
         return apply(graph, operator, inputs, &op.out);
     }
-    let folded = if merged(left) { left.node } else { right.node };
-    let shape = graph.shape(folded).to_vec();
+    let merged_node = if merged(left) { left.node } else { right.node };
+    let shape = graph.shape(merged_node).to_vec();
     let mut aligned = |value: Value| {
         if merged(value) && graph.shape(value.node)[..2] == shape[..2] {
             return Ok(value.node);
         }
-        unfold_fixed(graph, value)
+        split_fixed(graph, value)
     };
     let inputs = vec![aligned(left)?, aligned(right)?];
-    apply_folded(graph, operator, inputs, &op.out)
+    apply_merged(graph, operator, inputs, &op.out)
 }
 
 /// Adds an operator whose result was recorded with the batch merged with its second dim.
-pub(super) fn apply_folded(
+pub(super) fn apply_merged(
     graph: &mut Lowering,
     operator: impl Operator + 'static,
     inputs: Vec<usize>,
@@ -98,8 +98,8 @@ pub(super) fn apply_folded(
     Ok(())
 }
 
-/// A fixed operand `[1, ...]` of a folded one, with a dim of its own for the batch.
-pub(super) fn unfold_fixed(graph: &mut Lowering, value: Value) -> Result<usize, Refusal> {
+/// A fixed operand `[1, ...]` of a merged one, with a dim of its own for the batch.
+pub(super) fn split_fixed(graph: &mut Lowering, value: Value) -> Result<usize, Refusal> {
     let shape = graph.shape(value.node).to_vec();
     if value.layout != Layout::Plain || graph.is_perturbed(value.node) || shape.first() != Some(&1)
     {
@@ -138,7 +138,7 @@ pub(super) fn matmul(
     }
     let matrix = [&[1], graph.shape(right.node)].concat();
     let right = graph.reshape(right.node, matrix)?;
-    apply_folded(graph, Matmul, vec![left.node, right], out)
+    apply_merged(graph, Matmul, vec![left.node, right], out)
 }
 
 pub(super) fn reshape(
@@ -148,7 +148,7 @@ pub(super) fn reshape(
 ) -> Result<(), Refusal> {
     let value = graph.value(input);
     if value.layout == Layout::Swapped {
-        unfolded(graph, input)?;
+        plain(graph, input)?;
     }
     let shape = out.shape.to_vec();
     let (batch, perturbed) = (graph.batch(), graph.is_perturbed(value.node));
@@ -198,7 +198,7 @@ pub(super) fn permute(
         graph.define(out, value.node, Layout::Plain);
         return Ok(());
     }
-    let input = unfolded(graph, input)?;
+    let input = plain(graph, input)?;
     if swaps && graph.is_perturbed(input) && graph.shape(input)[1] == 1 {
         graph.define(out, input, Layout::Swapped);
         return Ok(());
@@ -213,7 +213,7 @@ pub(super) fn reduce(
     dims: Vec<usize>,
     mean: bool,
 ) -> Result<(), Refusal> {
-    let node = unfolded(graph, input)?;
+    let node = plain(graph, input)?;
     let count: usize = dims.iter().map(|&dim| input.shape[dim]).product();
     let factor = if mean { 1.0 / count as f64 } else { 1.0 };
     apply(graph, Reduce { dims, factor }, vec![node], out)
@@ -226,7 +226,7 @@ pub(super) fn reduce_all(
     out: &TensorIr,
     mean: bool,
 ) -> Result<(), Refusal> {
-    let node = unfolded(graph, input)?;
+    let node = plain(graph, input)?;
     let shape = graph.shape(node).to_vec();
     let count: usize = shape.iter().product();
     let factor = if mean { 1.0 / count as f64 } else { 1.0 };

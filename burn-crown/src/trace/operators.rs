@@ -6,8 +6,8 @@ use burn::backend::ir::{
 };
 
 use super::emit::{
-    apply, binary, conv, element_wise, fill, matmul, operands, permute, reduce, reduce_all,
-    reshape, unary, unfolded,
+    apply, binary, conv, element_wise, fill, matmul, operands, permute, plain, reduce, reduce_all,
+    reshape, unary,
 };
 use super::lower::Lowering;
 use crate::ops::{
@@ -74,7 +74,7 @@ fn base(op: &BaseOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
         }
         BaseOperationIr::Permute(op) => permute(graph, &op.input, &op.out, op.axes.clone()),
         BaseOperationIr::Expand(op) => {
-            let input = unfolded(graph, &op.input)?;
+            let input = plain(graph, &op.input)?;
             let shape = op.out.shape.to_vec();
             apply(graph, Expand { shape }, vec![input], &op.out)
         }
@@ -117,7 +117,7 @@ fn numeric(op: &NumericOperationIr, graph: &mut Lowering) -> Result<(), Refusal>
         NumericOperationIr::Mean(op) => reduce_all(graph, &op.input, &op.out, true),
         NumericOperationIr::Pad(op) => match op.mode {
             PadModeIr::Constant(value) => {
-                let input = unfolded(graph, &op.input)?;
+                let input = plain(graph, &op.input)?;
                 let pad = Pad {
                     padding: op.padding.clone(),
                     value: value.elem(),

@@ -250,11 +250,11 @@ fn mixed_margins(
     if bound.method != Method::CrownIbp || beta == 1.0 {
         return analysis.lower(&margins, bound);
     }
-    let interval = analysis.lower(&margins, &BoundConfig::new(Method::Interval))?;
+    let by_intervals = BoundConfig::new(Method::Interval);
     if beta < NEGLIGIBLE_BETA {
-        return Ok(interval);
+        return analysis.lower(&margins, &by_intervals);
     }
-    let crown = analysis.lower(&margins, bound)?;
+    let [interval, crown] = analysis.lower_by_both(&margins, [&by_intervals, bound])?;
     Ok(crown * beta + interval * (1.0 - beta))
 }
 
