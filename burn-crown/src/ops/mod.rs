@@ -17,6 +17,7 @@ mod reduce;
 mod region;
 mod relu;
 mod shape;
+mod slice;
 
 pub(crate) use batch_norm::BatchNorm;
 pub(crate) use conv::{Conv, Geometry};
@@ -28,6 +29,7 @@ pub(crate) use reduce::Reduce;
 pub(crate) use region::{Ball, Interval, Region, power_norm_scaled};
 pub(crate) use relu::Relu;
 pub(crate) use shape::{Expand, Permute, Reshape};
+pub(crate) use slice::Slice;
 
 use std::fmt::Debug;
 

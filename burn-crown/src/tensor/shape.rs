@@ -55,7 +55,17 @@ impl AnyTensor {
             .iter()
             .map(|&(start, end)| Slice::new(start as isize, Some(end as isize), 1))
             .collect();
-        Self(Dispatch::float_slice(self.0, &slices))
+        self.slice_by(&slices)
+    }
+
+    /// A range of each dim, with its step.
+    pub(crate) fn slice_by(self, slices: &[Slice]) -> Self {
+        Self(Dispatch::float_slice(self.0, slices))
+    }
+
+    /// The tensor with `values` in place of what [`slice_by`](Self::slice_by) takes.
+    pub(crate) fn slice_assign(self, slices: &[Slice], values: Self) -> Self {
+        Self(Dispatch::float_slice_assign(self.0, slices, values.0))
     }
 
     pub(crate) fn cat(tensors: Vec<Self>, dim: usize) -> Self {

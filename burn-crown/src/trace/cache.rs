@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::module::ParamId;
 use burn::tensor::{DType, Tensor};
 
-use super::{check, lower, parameters, record};
+use super::{check, fold, lower, parameters, record};
 use crate::bound::{Analysis, Input};
 use crate::bounded::Bounded;
 use crate::error::{BoundError, TraceError};
@@ -109,7 +109,8 @@ impl GraphCache {
             entries.push_front(entry);
             return Ok(graph);
         }
-        let record = record::record(module, &key.shapes, key.dtype)?;
+        let mut record = record::record(module, &key.shapes, key.dtype)?;
+        fold::fold_constants(&mut record);
         let batch = key
             .perturbed
             .iter()

@@ -3,8 +3,7 @@
 //! Burn merges or moves the batch before a product with a shared matrix; a [`Layout`] follows what
 //! it does, and the graph's nodes keep the batch first.
 
-use burn::backend::ir::{BinaryOpIr, ScalarIr, TensorIr, UnaryOpIr};
-use burn::tensor::TensorData;
+use burn::backend::ir::{BinaryOpIr, TensorIr, UnaryOpIr};
 
 use super::lower::{Layout, Lowering, Value};
 use crate::ops::{Conv, Geometry, Matmul, Operator, Permute, Reduce, Refusal};
@@ -233,13 +232,6 @@ pub(super) fn reduce_all(
     let dims: Vec<usize> = (0..shape.len()).collect();
     let total = graph.apply(Reduce { dims, factor }, vec![node], vec![1; shape.len()])?;
     let node = graph.reshape(total, out.shape.to_vec())?;
-    graph.define(out, node, Layout::Plain);
-    Ok(())
-}
-
-pub(super) fn fill(graph: &mut Lowering, out: &TensorIr, value: ScalarIr) -> Result<(), Refusal> {
-    let data = TensorData::full_dtype(out.shape.to_vec(), value.elem::<f64>(), out.dtype);
-    let node = graph.constant(data);
     graph.define(out, node, Layout::Plain);
     Ok(())
 }

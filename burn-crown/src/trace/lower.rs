@@ -244,12 +244,6 @@ impl Lowering<'_> {
         of(false).or_else(|| of(true))
     }
 
-    /// Adds a constant.
-    pub(super) fn constant(&mut self, data: burn::tensor::TensorData) -> usize {
-        let shape = data.shape().to_vec();
-        self.push(Source::Constant(data), shape, false, None)
-    }
-
     /// Says which node holds a recorded value.
     pub(super) fn define(&mut self, out: &TensorIr, node: usize, layout: Layout) {
         self.values.insert(out.id, Value { node, layout });

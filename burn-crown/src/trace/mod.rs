@@ -4,6 +4,7 @@
 mod cache;
 mod check;
 mod emit;
+mod fold;
 mod lower;
 mod operators;
 mod parameters;

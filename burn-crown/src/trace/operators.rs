@@ -2,17 +2,17 @@
 
 use burn::backend::ir::{
     ActivationOperationIr, BaseOperationIr, FloatOperationIr, ModuleOperationIr,
-    NumericOperationIr, OperationIr, PadModeIr, ScalarIr,
+    NumericOperationIr, OperationIr, PadModeIr,
 };
 
 use super::emit::{
-    apply, binary, conv, element_wise, fill, matmul, operands, permute, plain, reduce, reduce_all,
+    apply, binary, conv, element_wise, matmul, operands, permute, plain, reduce, reduce_all,
     reshape, unary,
 };
 use super::lower::Lowering;
 use crate::ops::{
     Add, AddScalar, AvgPool, BatchNorm, Div, Expand, Geometry, Mul, MulScalar, Neg, Pad, Refusal,
-    Relu, Sub,
+    Relu, Slice, Sub,
 };
 
 /// The name of an operator in messages: Burn's own.
@@ -78,8 +78,11 @@ fn base(op: &BaseOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
             let shape = op.out.shape.to_vec();
             apply(graph, Expand { shape }, vec![input], &op.out)
         }
-        BaseOperationIr::Ones(op) => fill(graph, &op.out, ScalarIr::Float(1.0)),
-        BaseOperationIr::Zeros(op) => fill(graph, &op.out, ScalarIr::Float(0.0)),
+        BaseOperationIr::Slice(op) => {
+            let input = plain(graph, &op.tensor)?;
+            let slice = Slice::new(&op.ranges, &op.tensor.shape.to_vec());
+            apply(graph, slice, vec![input], &op.out)
+        }
         _ => Err(unknown()),
     }
 }
@@ -107,7 +110,6 @@ fn numeric(op: &NumericOperationIr, graph: &mut Lowering) -> Result<(), Refusal>
             element_wise(graph, MulScalar(1.0 / divisor), &op.lhs, &op.out)
         }
         NumericOperationIr::Neg(op) => unary(graph, Neg, op),
-        NumericOperationIr::Full(op) => fill(graph, &op.out, op.value),
         NumericOperationIr::SumDim(op) => reduce(graph, &op.input, &op.out, vec![op.axis], false),
         NumericOperationIr::MeanDim(op) => reduce(graph, &op.input, &op.out, vec![op.axis], true),
         NumericOperationIr::SumDims(op) => {

@@ -2,8 +2,8 @@
 
 use burn::module::{Module, Param};
 use burn::nn;
-use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
+use burn::tensor::{Slice, Tensor};
 use burn_crown::AnyTensor;
 
 use super::elementwise::{Operand, at_rank, flat};
@@ -66,6 +66,21 @@ pub enum Layer {
     SumDims(usize),
     /// Zeros or ones around the last dim.
     Pad(Vec<usize>),
+    /// A part of a dim.
+    Slice(Part),
+}
+
+/// The range `start..end` of a dim, every `step`-th element.
+#[derive(Module, Debug)]
+pub struct Part {
+    /// The dim.
+    pub dim: usize,
+    /// The first element.
+    pub start: usize,
+    /// One past the last element.
+    pub end: usize,
+    /// The step; a negative one reverses.
+    pub step: i64,
 }
 
 /// `factor · x + term`, or `x / factor − term`.
@@ -141,6 +156,11 @@ impl Layer {
             Self::Pad(sizes) => {
                 let (left, right, value) = (sizes[0], sizes[1], sizes[2]);
                 at_rank!(x, |x| x.pad([(left, right)], value as f64))
+            }
+            Self::Slice(part) => {
+                let (start, end) = (part.start as isize, part.end as isize);
+                let slice = Slice::new(start, Some(end), part.step as isize);
+                at_rank!(x, |x| x.slice_dim(part.dim, slice))
             }
         }
     }

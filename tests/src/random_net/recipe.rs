@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 
 use super::elementwise::{Combine, Operand};
-use super::layers::{Layer, Matrix, Scalar};
+use super::layers::{Layer, Matrix, Part, Scalar};
 
 /// The largest number of features of a value: what keeps a case quick.
 const WIDEST: usize = 72;
@@ -68,6 +68,12 @@ pub enum Recipe {
     Reduce { pick: usize, mean: bool, two: bool },
     /// Constants around the last dim.
     Pad { sizes: [usize; 2], value: usize },
+    /// A part of a dim behind the batch, with a step that may be negative.
+    Slice {
+        dim: usize,
+        cut: [usize; 2],
+        step: i64,
+    },
 }
 
 /// Lists of recipes, most of them ending in a linear layer with `outputs` outputs.
@@ -132,6 +138,8 @@ fn recipe() -> impl Strategy<Value = Recipe> {
             .prop_map(|(pick, mean, two)| Recipe::Reduce { pick, mean, two }),
         1 => ([0..=2usize, 0..=2], 0..=1usize)
             .prop_map(|(sizes, value)| Recipe::Pad { sizes, value }),
+        1 => (0..3usize, [0..=2usize, 0..=2], prop::sample::select(vec![1, 1, 2, -1, -2]))
+            .prop_map(|(dim, cut, step)| Recipe::Slice { dim, cut, step }),
     ]
 }
 
@@ -246,6 +254,21 @@ impl Recipe {
                 value,
             } => (features / last * (last + left + right) <= WIDEST)
                 .then(|| Layer::Pad(vec![*left, *right, *value])),
+            Self::Slice {
+                dim,
+                cut: [before, after],
+                step,
+            } => {
+                let dim = 1 + dim % (rank - 1);
+                (before + after < shape[dim]).then(|| {
+                    Layer::Slice(Part {
+                        dim,
+                        start: *before,
+                        end: shape[dim] - after,
+                        step: *step,
+                    })
+                })
+            }
         }
     }
 
@@ -311,11 +334,6 @@ impl Recipe {
         let mut padding = *padding;
         for (at, padding) in padding.iter_mut().enumerate() {
             *padding = (*padding).min(kernel[at / 2] / 2);
-        }
-        // Burn makes asymmetric padding out of comparisons and slices here, which the library
-        // refuses.
-        if *ceil_mode || !count_include_pad {
-            padding = [padding[0], padding[0], padding[2], padding[2]];
         }
         let fits =
             |dim: usize| shape[2 + dim] + padding[2 * dim] + padding[2 * dim + 1] >= kernel[dim];

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::nn;
 use burn::tensor::activation::relu;
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Int, Tensor, s};
 use burn_crown::{BoundConfig, Bounded, GraphCache, Method, Perturbation, Specification};
 use burn_crown_tests::parameters::{map_parameters, to_vec};
 use burn_crown_tests::test_device;
@@ -22,6 +22,34 @@ fn constants_that_the_forward_pass_makes() {
         this.first.forward((x * data + ones) / twos - zeros)
     });
     let module = Constants {
+        first: linear(3, 2),
+    };
+    assert_holds(&module, module.forward(input()));
+}
+
+#[test]
+fn what_is_computed_from_constants_alone_may_be_anything() {
+    module!(Masked(first), |this, x| {
+        let [_, features] = x.dims();
+        let device = x.device();
+        let positions = Tensor::<1, Int>::arange(0..features as i64, &device).float();
+        let waves = (positions.clone() * 0.7).sin().exp().unsqueeze::<2>();
+        let even = (positions / 2.0).floor().greater_elem(0.5).unsqueeze();
+        this.first.forward(x * waves.mask_fill(even, 0.25))
+    });
+    let module = Masked {
+        first: linear(3, 2),
+    };
+    assert_holds(&module, module.forward(input()));
+}
+
+#[test]
+fn a_part_of_the_features_with_a_step() {
+    module!(Halves(first), |this, x| {
+        let reversed = x.clone().slice_dim(1, s![..;-2]);
+        this.first.forward(x) + reversed
+    });
+    let module = Halves {
         first: linear(3, 2),
     };
     assert_holds(&module, module.forward(input()));

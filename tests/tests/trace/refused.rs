@@ -2,8 +2,8 @@
 
 use burn::module::Module;
 use burn::nn;
-use burn::tensor::Tensor;
 use burn::tensor::activation::{relu, sigmoid};
+use burn::tensor::{Distribution, Tensor};
 use burn_crown::{BoundError, Bounded, Perturbation, Specification, TraceError, Verifier};
 use burn_crown_tests::test_device;
 
@@ -107,6 +107,33 @@ fn an_unsupported_operator_that_the_output_does_not_need_is_no_matter() {
         first: linear(3, 2),
     };
     assert_holds(&module, module.forward(input()));
+}
+
+#[test]
+fn random_values_are_no_constants() {
+    module!(Noisy(first), |this, x| {
+        let noise = Tensor::random(x.dims(), Distribution::Default, &x.device());
+        this.first.forward(x + noise)
+    });
+    let error = refusal(&Noisy {
+        first: linear(3, 2),
+    });
+    let TraceError::Unsupported { operator, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(operator, "Random");
+}
+
+#[test]
+fn a_part_of_the_batch() {
+    module!(Part(first), |this, x| {
+        let rows = x.dims()[0];
+        this.first.forward(x.slice([rows - 1..rows]))
+    });
+    let error = refusal(&Part {
+        first: linear(3, 2),
+    });
+    assert!(matches!(error, TraceError::MixesBatch { .. }), "{error:?}");
 }
 
 #[test]
