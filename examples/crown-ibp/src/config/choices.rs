@@ -6,37 +6,22 @@ use serde_json::Value;
 
 use super::keys::nearest_word;
 use super::value::FromJson;
-use crate::data::DatasetName;
+use crate::data::{CustomDataset, DatasetName};
 
-/// The value of a word, where `later` are words that the format has and this version refuses.
-fn choose<T: Copy>(value: &Value, words: &[(&str, T)], later: &[&str]) -> Result<T, String> {
-    let listed = || {
-        let quoted: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
-        quoted.join(", ")
-    };
+/// The value of a word.
+fn choose<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, String> {
+    let quoted: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+    let listed = format!("must be one of {}", quoted.join(", "));
     let Some(text) = value.as_str() else {
-        return Err(format!("must be one of {}", listed()));
+        return Err(listed);
     };
     if let Some((_, found)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*found);
     }
-    if later.contains(&text) {
-        return Err(format!(
-            "is not yet supported by this version, which has {}",
-            listed()
-        ));
-    }
-    let all: Vec<_> = words
-        .iter()
-        .map(|(word, _)| *word)
-        .chain(later.iter().copied())
-        .collect();
+    let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
     match nearest_word(text, &all) {
-        Some(near) => Err(format!(
-            "must be one of {}; the nearest is {near:?}",
-            listed()
-        )),
-        None => Err(format!("must be one of {}", listed())),
+        Some(near) => Err(format!("{listed}; the nearest is {near:?}")),
+        None => Err(listed),
     }
 }
 
@@ -44,7 +29,6 @@ macro_rules! choices {
     (
         $(#[$doc:meta])*
         $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }
-        later: [$($later:literal),*]
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,7 +47,7 @@ macro_rules! choices {
 
         impl FromJson for $name {
             fn from_json(value: &Value) -> Result<Self, String> {
-                choose(value, &[$(($word, Self::$variant)),+], &[$($later),*])
+                choose(value, &[$(($word, Self::$variant)),+])
             }
         }
 
@@ -84,8 +68,9 @@ choices! {
         Robust = "robust",
         /// Both, mixed by κ.
         RobustNatural = "robust_natural",
+        /// The robust one, with a penalty on the activity of the rectifiers.
+        RobustActivity = "robust_activity",
     }
-    later: ["robust_activity"]
 }
 
 choices! {
@@ -97,8 +82,9 @@ choices! {
         CrownInterval = "crown-interval",
         /// CROWN.
         CrownFull = "crown-full",
+        /// The convex adversarial polytope, or Fast-Lin.
+        ConvexAdv = "convex-adv",
     }
-    later: ["convex-adv"]
 }
 
 impl BoundType {
@@ -108,7 +94,19 @@ impl BoundType {
             Self::Interval => Method::Interval,
             Self::CrownInterval => Method::CrownIbp,
             Self::CrownFull => Method::Crown,
+            Self::ConvexAdv => Method::ConvexAdversarial,
         }
+    }
+}
+
+choices! {
+    /// How weights start: `init`.
+    Initialization {
+        /// Uniform in `±1/sqrt(fan_in)`, as in PyTorch.
+        Default = "default",
+        /// Normal with standard deviation `sqrt(2π)/fan_in`, so that intervals do not grow from
+        /// layer to layer (Shi et al. 2021, arXiv 2103.17268).
+        Ibp = "ibp",
     }
 }
 
@@ -120,7 +118,6 @@ choices! {
         /// Stochastic gradient descent with Nesterov momentum 0.9.
         Sgd = "sgd",
     }
-    later: []
 }
 
 choices! {
@@ -131,13 +128,15 @@ choices! {
         /// A power at first, then a straight line.
         Smoothed = "smoothed",
     }
-    later: []
 }
 
-impl FromJson for DatasetName {
-    fn from_json(value: &Value) -> Result<Self, String> {
-        let words =
-            [Self::Mnist, Self::FashionMnist, Self::Digits].map(|name| (name.as_str(), name));
-        choose(value, &words, &["cifar", "svhn"])
-    }
+/// The dataset of a name: one of this program's, or a custom one.
+pub(super) fn choose_dataset(
+    value: &Value,
+    custom: &'static [CustomDataset],
+) -> Result<DatasetName, String> {
+    let known = DatasetName::ALL.into_iter();
+    let all = known.chain(custom.iter().map(DatasetName::Custom));
+    let words: Vec<_> = all.map(|name| (name.as_str(), name)).collect();
+    choose(value, &words)
 }

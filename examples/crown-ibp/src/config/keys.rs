@@ -23,7 +23,7 @@ pub(super) const MODEL: &[&str] = &[
     "ignore",
     "repeats",
 ];
-/// `training_params`.
+/// `training_params`; `init` is this program's own.
 pub(super) const TRAINING: &[&str] = &[
     "method",
     "epochs",
@@ -41,6 +41,7 @@ pub(super) const TRAINING: &[&str] = &[
     "norm",
     "verbose",
     "multi_gpu",
+    "init",
     "loader_params",
     "method_params",
 ];
@@ -135,7 +136,12 @@ pub(super) fn nearest_key(section: &str, key: &str, known: &[&str]) -> Option<St
 
 /// The most similar of some words.
 pub(super) fn nearest_word<'a>(word: &str, words: &[&'a str]) -> Option<&'a str> {
-    let similarity = |other: &str| strsim::jaro_winkler(&spelling(word), &spelling(other));
+    let word = spelling(word);
+    // A word that was cut short says more than one that merely looks alike.
+    let similarity = |other: &str| match spelling(other).starts_with(&word) {
+        true => 2.0,
+        false => strsim::jaro_winkler(&word, &spelling(other)),
+    };
     words
         .iter()
         .copied()

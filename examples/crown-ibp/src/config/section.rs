@@ -118,15 +118,31 @@ impl<'a> Section<'a> {
 
     /// The value of a key that must be there.
     pub(super) fn get<T: FromJson>(&self, key: &str) -> Option<T> {
-        if self.raw(key).is_none() {
-            self.problem(key, "is missing, and has no default");
+        self.get_by(key, T::from_json)
+    }
+
+    /// The value of a key that must be there, read in a way of its own.
+    pub(super) fn get_by<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&Value) -> Result<T, String>,
+    ) -> Option<T> {
+        match self.raw(key) {
+            None => self.problem(key, MISSING),
+            Some(value) => match read(value) {
+                Ok(value) => return Some(value),
+                Err(wanted) => self.problem(key, format!("is {}; it {wanted}", shown(value))),
+            },
         }
-        self.read(key)?
+        None
     }
 
     /// The value of a key, or the one given where there is none.
     pub(super) fn get_or<T: FromJson>(&self, key: &str, default: T) -> Option<T> {
-        Some(self.read(key)?.unwrap_or(default))
+        match self.raw(key) {
+            None => Some(default),
+            Some(_) => self.get(key),
+        }
     }
 
     /// The value of a key that must be there and hold a condition, which the words tell.
@@ -140,6 +156,31 @@ impl<'a> Section<'a> {
         self.ensure(key, words, condition(&value)).then_some(value)
     }
 
+    /// The number of a key that must be there and above 0.
+    pub(super) fn positive(&self, key: &str) -> Option<usize> {
+        self.get_if(key, "must be at least 1", |&number: &usize| number >= 1)
+    }
+
+    /// The number of a key, above 0; `Some(None)` where it is null or there is none.
+    pub(super) fn positive_or_null(&self, key: &str) -> Option<Option<usize>> {
+        let number = self.get_or(key, None)?;
+        self.ensure(key, "must be at least 1, or null", number != Some(0))
+            .then_some(number)
+    }
+
+    /// The number of a key that must be there and not below 0.
+    pub(super) fn not_negative(&self, key: &str) -> Option<f64> {
+        self.get_if(key, "must not be negative", |&number: &f64| number >= 0.0)
+    }
+
+    /// The number of a key, not below 0; 0 where there is none.
+    pub(super) fn not_negative_or_zero(&self, key: &str) -> Option<f64> {
+        match self.raw(key) {
+            Some(_) => self.not_negative(key),
+            None => Some(0.0),
+        }
+    }
+
     /// Reports a value that does not hold a condition; whether it does.
     pub(super) fn ensure(&self, key: &str, words: &str, holds: bool) -> bool {
         if !holds {
@@ -149,18 +190,6 @@ impl<'a> Section<'a> {
             self.problem(key, format!("{}{words}", value.unwrap_or_default()));
         }
         holds
-    }
-
-    /// The value of a key, if it has one; `None` on the outside after a problem.
-    fn read<T: FromJson>(&self, key: &str) -> Option<Option<T>> {
-        match self.raw(key).map(|value| (value, T::from_json(value))) {
-            None => Some(None),
-            Some((_, Ok(value))) => Some(Some(value)),
-            Some((value, Err(wanted))) => {
-                self.problem(key, format!("is {}; it {wanted}", shown(value)));
-                None
-            }
-        }
     }
 
     /// A section in this one. Where no layer has it, it is empty.
@@ -200,6 +229,9 @@ impl<'a> Section<'a> {
         }
     }
 }
+
+/// What is said of a key that must be there.
+const MISSING: &str = "is missing, and has no default";
 
 fn empty() -> &'static Map<String, Value> {
     static EMPTY: std::sync::OnceLock<Map<String, Value>> = std::sync::OnceLock::new();

@@ -6,12 +6,12 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flate2::read::GzDecoder;
-use thiserror::Error;
 
 use super::ImageDataset;
+use super::error::{Failure, FileError, FileProblem};
 
 const IMAGES_MAGIC: u32 = 0x0803;
 const LABELS_MAGIC: u32 = 0x0801;
@@ -23,77 +23,10 @@ const CLASSES: u8 = 10;
 const MAX_ITEMS: usize = 60_000;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// A file in the idx format that cannot be used.
-///
-/// Offsets count the bytes of the idx data, that is, after decompression.
-#[derive(Debug, Error)]
-#[error("{path}, at byte {offset}: {problem}")]
-pub struct IdxError {
-    /// The file.
-    pub path: PathBuf,
-    /// Where in the idx data.
-    pub offset: usize,
-    /// What is wrong there.
-    pub problem: IdxProblem,
-}
-
-/// What is wrong in an idx file.
-#[derive(Debug, Error)]
-pub enum IdxProblem {
-    /// Reading or decompressing failed.
-    #[error("cannot read on: {0}")]
-    Read(#[from] std::io::Error),
-    /// The file has another type.
-    #[error("the magic number is {found:#010x}; a file of {kind} starts with {wanted:#010x}")]
-    Magic {
-        /// `images` or `labels`.
-        kind: &'static str,
-        /// The number wanted.
-        wanted: u32,
-        /// The number found.
-        found: u32,
-    },
-    /// The images have another size.
-    #[error("the images are {height} × {width}; MNIST and Fashion-MNIST are 28 × 28")]
-    Size {
-        /// Rows.
-        height: u32,
-        /// Columns.
-        width: u32,
-    },
-    /// The header counts more items than any of these datasets has.
-    #[error("the header counts {0} items; these datasets have at most 60000")]
-    Count(u32),
-    /// The data end too early.
-    #[error("the file ends here, but {0}; it is truncated, fetch it again")]
-    Truncated(String),
-    /// There are data after the last item.
-    #[error("the {0} items of the header end here, but more data follow")]
-    Trailing(usize),
-    /// The label names no class.
-    #[error("label {0} is not a class; labels are 0 to 9")]
-    Label(u8),
-    /// Images and labels do not belong together.
-    #[error("the file counts {labels} labels, but {images_path} counts {images} images")]
-    CountMismatch {
-        /// The number of labels.
-        labels: usize,
-        /// The number of images.
-        images: usize,
-        /// The file of the images.
-        images_path: PathBuf,
-    },
-}
-
 /// Reads a pair of files.
-pub(super) fn read_pair(images: &Path, labels: &Path) -> Result<ImageDataset, IdxError> {
-    let open = |path: &Path| {
-        File::open(path).map_err(|error| IdxError {
-            path: path.into(),
-            offset: 0,
-            problem: error.into(),
-        })
-    };
+pub(super) fn read_pair(images: &Path, labels: &Path) -> Result<ImageDataset, FileError> {
+    let open =
+        |path: &Path| File::open(path).map_err(|error| FileError::new(path, (0, error.into())));
     parse_pair((images, open(images)?), (labels, open(labels)?))
 }
 
@@ -101,64 +34,53 @@ pub(super) fn read_pair(images: &Path, labels: &Path) -> Result<ImageDataset, Id
 pub(super) fn parse_pair(
     (images, images_data): (&Path, impl Read),
     (labels, labels_data): (&Path, impl Read),
-) -> Result<ImageDataset, IdxError> {
-    let pixels = parse_images(images, images_data)?;
-    let classes = parse_labels(labels, labels_data)?;
+) -> Result<ImageDataset, FileError> {
+    let pixels = parse_images(images_data).map_err(|failure| FileError::new(images, failure))?;
+    let classes = parse_labels(labels_data).map_err(|failure| FileError::new(labels, failure))?;
     let count = pixels.len() / (SIDE * SIDE);
     if count != classes.len() {
-        let problem = IdxProblem::CountMismatch {
-            labels: classes.len(),
-            images: count,
-            images_path: images.into(),
-        };
-        return Err(IdxError {
-            path: labels.into(),
-            offset: 4,
-            problem,
-        });
+        let problem = FileProblem::Format(format!(
+            "the file counts {} labels, but {} counts {count} images",
+            classes.len(),
+            images.display()
+        ));
+        return Err(FileError::new(labels, (4, problem)));
     }
     Ok(ImageDataset::new(pixels, classes, [1, SIDE, SIDE]))
 }
 
 /// The pixels of all images, `[N, 28, 28]`.
-fn parse_images(path: &Path, data: impl Read) -> Result<Vec<u8>, IdxError> {
-    let fail = |(offset, problem)| IdxError {
-        path: path.into(),
-        offset,
-        problem,
-    };
-    let data = read_all(data, IMAGES_HEADER + MAX_ITEMS * SIDE * SIDE).map_err(fail)?;
-    let count = header(&data, "images", IMAGES_MAGIC).map_err(fail)?;
-    let (height, width) = word(&data, 8)
-        .and_then(|rows| Ok((rows, word(&data, 12)?)))
-        .map_err(fail)?;
+fn parse_images(data: impl Read) -> Result<Vec<u8>, Failure> {
+    let data = read_all(data, IMAGES_HEADER + MAX_ITEMS * SIDE * SIDE)?;
+    let count = header(&data, "images", IMAGES_MAGIC)?;
+    let (height, width) = (word(&data, 8)?, word(&data, 12)?);
     if (height, width) != (SIDE as u32, SIDE as u32) {
-        return Err(fail((8, IdxProblem::Size { height, width })));
+        let words = format!(
+            "the images are {height} × {width}; MNIST and Fashion-MNIST are {SIDE} × {SIDE}"
+        );
+        return Err((8, FileProblem::Format(words)));
     }
-    items(data, IMAGES_HEADER, count, SIDE * SIDE).map_err(fail)
+    items(data, IMAGES_HEADER, count, SIDE * SIDE)
 }
 
 /// The classes, `[N]`.
-fn parse_labels(path: &Path, data: impl Read) -> Result<Vec<u8>, IdxError> {
-    let fail = |(offset, problem)| IdxError {
-        path: path.into(),
-        offset,
-        problem,
-    };
-    let data = read_all(data, LABELS_HEADER + MAX_ITEMS).map_err(fail)?;
-    let count = header(&data, "labels", LABELS_MAGIC).map_err(fail)?;
-    let labels = items(data, LABELS_HEADER, count, 1).map_err(fail)?;
+fn parse_labels(data: impl Read) -> Result<Vec<u8>, Failure> {
+    let data = read_all(data, LABELS_HEADER + MAX_ITEMS)?;
+    let count = header(&data, "labels", LABELS_MAGIC)?;
+    let labels = items(data, LABELS_HEADER, count, 1)?;
     match labels.iter().position(|&label| label >= CLASSES) {
-        Some(index) => Err(fail((
-            LABELS_HEADER + index,
-            IdxProblem::Label(labels[index]),
-        ))),
+        Some(index) => {
+            let problem = FileProblem::Label {
+                label: labels[index],
+                image: index,
+                dataset: "MNIST and Fashion-MNIST",
+                labels: "0 to 9",
+            };
+            Err(((LABELS_HEADER + index) as u64, problem))
+        }
         None => Ok(labels),
     }
 }
-
-/// An offset and what is wrong there.
-type Failure = (usize, IdxProblem);
 
 /// The whole idx data, decompressed if need be, and at most one byte more than `limit`: the
 /// buffer grows with what is really there, so neither a header nor a compressed stream can ask
@@ -182,27 +104,27 @@ fn read_all(mut source: impl Read, limit: usize) -> Result<Vec<u8>, Failure> {
     };
     match outcome {
         Ok(_) => Ok(data),
-        Err(error) => Err((data.len(), error.into())),
+        Err(error) => Err((data.len() as u64, error.into())),
     }
 }
 
 /// Checks the magic number, and returns the number of items.
-fn header(data: &[u8], kind: &'static str, wanted: u32) -> Result<usize, Failure> {
+fn header(data: &[u8], kind: &str, wanted: u32) -> Result<usize, Failure> {
     let found = word(data, 0)?;
     if found != wanted {
-        return Err((
-            0,
-            IdxProblem::Magic {
-                kind,
-                wanted,
-                found,
-            },
-        ));
+        let words = format!(
+            "the magic number is {found:#010x}; a file of {kind} starts with {wanted:#010x}"
+        );
+        return Err((0, FileProblem::Format(words)));
     }
     let count = word(data, 4)?;
     match usize::try_from(count) {
         Ok(items) if items <= MAX_ITEMS => Ok(items),
-        _ => Err((4, IdxProblem::Count(count))),
+        _ => {
+            let words =
+                format!("the header counts {count} items; these datasets have at most {MAX_ITEMS}");
+            Err((4, FileProblem::Format(words)))
+        }
     }
 }
 
@@ -211,10 +133,8 @@ fn word(data: &[u8], offset: usize) -> Result<u32, Failure> {
         .and_then(|rest| rest.first_chunk())
         .map(|bytes| u32::from_be_bytes(*bytes))
         .ok_or_else(|| {
-            (
-                data.len(),
-                IdxProblem::Truncated("the header is longer".into()),
-            )
+            let problem = FileProblem::Truncated("the header is longer".into());
+            (data.len() as u64, problem)
         })
 }
 
@@ -223,13 +143,14 @@ fn items(mut data: Vec<u8>, start: usize, count: usize, size: usize) -> Result<V
     let end = start + count * size;
     if data.len() < end {
         let whole = (data.len() - start) / size;
-        let problem = IdxProblem::Truncated(format!(
+        let problem = FileProblem::Truncated(format!(
             "its header counts {count} items and {whole} are whole"
         ));
-        return Err((data.len(), problem));
+        return Err((data.len() as u64, problem));
     }
     if data.len() > end {
-        return Err((end, IdxProblem::Trailing(count)));
+        let problem = FileProblem::Trailing(format!("the {count} items of the header"));
+        return Err((end as u64, problem));
     }
     data.drain(..start);
     Ok(data)
@@ -262,7 +183,7 @@ pub(super) mod tests {
     }
 
     /// The outcome for a pair of files with these contents.
-    fn read(images: &[u8], labels: &[u8]) -> Result<ImageDataset, IdxError> {
+    fn read(images: &[u8], labels: &[u8]) -> Result<ImageDataset, FileError> {
         let folder = tempfile::tempdir().unwrap();
         let (images_path, labels_path) = (folder.path().join("img"), folder.path().join("lbl"));
         std::fs::write(&images_path, images).unwrap();
@@ -280,7 +201,7 @@ pub(super) mod tests {
             .to_str()
             .unwrap()
             .to_string();
-        (file, error.offset, error.problem.to_string())
+        (file, error.offset as usize, error.problem.to_string())
     }
 
     #[test]

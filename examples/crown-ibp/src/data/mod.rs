@@ -1,45 +1,81 @@
 //! The datasets of experiment files, held in memory.
 //!
-//! [`load`] finds `mnist` and `fashion-mnist` as idx files, or downloads MNIST with Burn;
-//! `digits` is drawn by code and needs no file.
+//! | dataset | comes from |
+//! | --- | --- |
+//! | `mnist` | four idx files, or a download with Burn |
+//! | `fashion-mnist` | four idx files |
+//! | `cifar` | the six files of the binary version of CIFAR-10, or their archive |
+//! | `svhn` | `train_32x32.mat` and `test_32x32.mat` |
+//! | `digits` | drawn by code, without a file |
+//!
+//! Pixels are kept as bytes, as the files have them. [`ImageBatcher`] makes tensors of them, and
+//! normalises; [`Augmentation`] changes training images at random.
 
+mod augmentation;
+mod batcher;
+mod cifar;
+mod custom;
 mod digits;
 mod download;
+mod error;
 mod idx;
 mod image;
+mod mat;
+mod mnist;
+mod normalization;
 mod source;
+mod svhn;
 
 use std::fmt;
-use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
+use serde::{Serialize, Serializer};
 
+pub use augmentation::Augmentation;
+pub use batcher::ImageBatcher;
+pub use custom::{CustomDataset, LoadError};
 pub use digits::Digits;
-pub use idx::{IdxError, IdxProblem};
-pub(crate) use image::batch_tensors;
+pub use error::{DataError, FileError, FileProblem};
 pub use image::{ImageDataset, ImageItem};
+pub use normalization::Normalization;
 pub use source::DataSource;
 
 /// A dataset that an experiment file can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DatasetName {
     /// Handwritten digits, 28 × 28 grey: 60,000 to train and 10,000 to test.
     Mnist,
     /// Clothes, in the form of MNIST.
     FashionMnist,
+    /// CIFAR-10, ten kinds of things, 32 × 32 in colour: 50,000 to train and 10,000 to test.
+    Cifar,
+    /// Street view house numbers, cropped digits, 32 × 32 in colour: 73,257 to train and 26,032 to
+    /// test.
+    Svhn,
     /// Handwritten-looking digits drawn by code, 28 × 28 grey: 6,000 to train and 1,000 to test.
     Digits,
+    /// A dataset of another program.
+    Custom(&'static CustomDataset),
 }
 
 impl DatasetName {
+    /// All datasets of this program.
+    pub const ALL: [Self; 5] = [
+        Self::Mnist,
+        Self::FashionMnist,
+        Self::Cifar,
+        Self::Svhn,
+        Self::Digits,
+    ];
+
     /// The name in experiment files.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Mnist => "mnist",
             Self::FashionMnist => "fashion-mnist",
+            Self::Cifar => "cifar",
+            Self::Svhn => "svhn",
             Self::Digits => "digits",
+            Self::Custom(dataset) => dataset.name,
         }
     }
 
@@ -47,7 +83,53 @@ impl DatasetName {
     pub fn shape(self) -> [usize; 3] {
         match self {
             Self::Mnist | Self::FashionMnist | Self::Digits => [1, 28, 28],
+            Self::Cifar | Self::Svhn => [3, 32, 32],
+            Self::Custom(dataset) => dataset.shape,
         }
+    }
+
+    /// The number of classes.
+    pub fn classes(self) -> usize {
+        match self {
+            Self::Custom(dataset) => dataset.classes,
+            _ => 10,
+        }
+    }
+
+    /// How `train_random_transform` changes training images: crops of CIFAR-10 and SVHN, and flips
+    /// of CIFAR-10, as in the reference program. A custom dataset sets it on its images.
+    pub fn augmentation(self) -> Augmentation {
+        match self {
+            Self::Mnist | Self::FashionMnist | Self::Digits | Self::Custom(_) => {
+                Augmentation::default()
+            }
+            Self::Cifar => Augmentation::default().with_crop(4).with_flip(),
+            // A mirrored digit is another one, or none.
+            Self::Svhn => Augmentation::default().with_crop(4),
+        }
+    }
+
+    /// Mean and deviation of the pixels, by which `normalize_input` normalises.
+    ///
+    /// They are those of the reference program, which leaves grey images in `[0, 1]`. A custom
+    /// dataset sets them on its images.
+    pub fn statistics(self) -> Normalization {
+        match self {
+            Self::Mnist | Self::FashionMnist | Self::Digits | Self::Custom(_) => {
+                Normalization::identity()
+            }
+            Self::Cifar => Normalization::new([0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]),
+            Self::Svhn => Normalization::new(
+                [0.437_682_06, 0.443_769_72, 0.472_804_34],
+                [0.198_030_14, 0.201_015_64, 0.197_036_15],
+            ),
+        }
+    }
+}
+
+impl Serialize for DatasetName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -75,43 +157,53 @@ impl fmt::Display for Split {
     }
 }
 
-/// Why a dataset could not be loaded.
-#[derive(Debug, Error)]
-pub enum DataError {
-    /// A file is not what it should be.
-    #[error(transparent)]
-    Idx(#[from] IdxError),
-    /// No file was found, and nothing can be downloaded in its place.
-    #[error(
-        "found no {split} images and labels of {dataset}: {reason}.\nlooked for{}",
-        .looked_for.iter().map(|path| format!("\n  {}", path.display())).collect::<String>()
-    )]
-    NotFound {
-        /// The dataset.
-        dataset: DatasetName,
-        /// The part of it.
-        split: Split,
-        /// What was tried, and what to do.
-        reason: String,
-        /// The files that were looked for, images then labels in each folder.
-        looked_for: Vec<PathBuf>,
-    },
-}
-
 /// Loads a part of a dataset.
 ///
 /// # Errors
 ///
-/// [`DataError::NotFound`] says which files were looked for where; [`DataError::Idx`] names a
+/// [`DataError::NotFound`] says which files were looked for where; [`DataError::File`] names a
 /// damaged file and the offset in it.
 pub fn load(
     dataset: DatasetName,
     split: Split,
     source: &DataSource,
 ) -> Result<ImageDataset, DataError> {
-    match (dataset, split) {
-        (DatasetName::Digits, Split::Train) => Ok(Digits::train()),
-        (DatasetName::Digits, Split::Test) => Ok(Digits::test()),
-        (DatasetName::Mnist | DatasetName::FashionMnist, _) => source.load(dataset, split),
+    load_first(dataset, split, None, source)
+}
+
+/// Loads the first `count` images of a part of a dataset, or all; files that only hold further
+/// images are not needed.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_first(
+    dataset: DatasetName,
+    split: Split,
+    count: Option<usize>,
+    source: &DataSource,
+) -> Result<ImageDataset, DataError> {
+    if count == Some(0) {
+        return Ok(ImageDataset::new(Vec::new(), Vec::new(), dataset.shape()));
     }
+    let images = match dataset {
+        DatasetName::Digits => match split {
+            Split::Train => Digits::train(),
+            Split::Test => Digits::test(),
+        },
+        DatasetName::Mnist | DatasetName::FashionMnist => mnist::load(source, dataset, split)?,
+        DatasetName::Cifar => cifar::load(source.folder(), split, count)?,
+        DatasetName::Svhn => svhn::load(source.folder(), split)?,
+        DatasetName::Custom(custom) => custom.images(split, source)?,
+    };
+    let images = match count {
+        Some(count) => images.take(count),
+        None => images,
+    };
+    Ok(match dataset {
+        DatasetName::Custom(_) => images,
+        _ => images
+            .with_statistics(dataset.statistics())
+            .with_augmentation(dataset.augmentation()),
+    })
 }

@@ -3,22 +3,34 @@
 //! Every model maps images `[B, C, H, W]` to logits `[B, classes]`. Weights and biases start as in
 //! PyTorch, uniform in `±1/sqrt(fan_in)`, which is Burn's own default for these layers.
 
+mod architecture;
+mod cnn_10layer;
+mod cnn_1layer;
 mod cnn_2layer;
 mod cnn_3layer_fixed;
 mod cnn_4layer;
-mod import;
+mod ibp_debug;
+mod ibp_large;
+mod initialization;
 mod mlp_any;
+mod mlp_uniform;
 
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use burn_crown::Bounded;
 
+pub use architecture::Architecture;
+pub use cnn_1layer::{Cnn1Layer, Cnn1LayerConfig};
 pub use cnn_2layer::{Cnn2Layer, Cnn2LayerConfig};
 pub use cnn_3layer_fixed::{Cnn3LayerFixed, Cnn3LayerFixedConfig};
 pub use cnn_4layer::{Cnn4Layer, Cnn4LayerConfig};
-pub use import::{ImportError, import_safetensors};
+pub use cnn_10layer::{Cnn10Layer, Cnn10LayerConfig};
+pub use ibp_debug::{IbpDebug, IbpDebugConfig};
+pub use ibp_large::{IbpLarge, IbpLargeConfig};
+pub use initialization::ibp_initialization;
 pub use mlp_any::{MlpAny, MlpAnyConfig};
+pub use mlp_uniform::MlpUniformConfig;
 
 /// The number of classes of every convolutional model; all datasets here have ten.
 pub const CLASSES: usize = 10;
@@ -27,14 +39,22 @@ pub const CLASSES: usize = 10;
 #[derive(Module, Bounded, Debug)]
 #[allow(clippy::large_enum_variant, reason = "a program holds a few models")]
 pub enum Model {
-    /// `model_mlp_any`.
+    /// `model_mlp_any` and `model_mlp_uniform`.
     MlpAny(MlpAny),
+    /// `model_cnn_1layer`.
+    Cnn1Layer(Cnn1Layer),
     /// `model_cnn_2layer`.
     Cnn2Layer(Cnn2Layer),
     /// `model_cnn_3layer_fixed`.
     Cnn3LayerFixed(Cnn3LayerFixed),
     /// `model_cnn_4layer`.
     Cnn4Layer(Cnn4Layer),
+    /// `model_cnn_10layer`.
+    Cnn10Layer(Cnn10Layer),
+    /// `IBP_large`.
+    IbpLarge(IbpLarge),
+    /// `IBP_debug`.
+    IbpDebug(IbpDebug),
 }
 
 /// The class and the parameters of a [`Model`].
@@ -42,12 +62,22 @@ pub enum Model {
 pub enum ModelConfig {
     /// `model_mlp_any`.
     MlpAny(MlpAnyConfig),
+    /// `model_mlp_uniform`.
+    MlpUniform(MlpUniformConfig),
+    /// `model_cnn_1layer`.
+    Cnn1Layer(Cnn1LayerConfig),
     /// `model_cnn_2layer`.
     Cnn2Layer(Cnn2LayerConfig),
     /// `model_cnn_3layer_fixed`.
     Cnn3LayerFixed(Cnn3LayerFixedConfig),
     /// `model_cnn_4layer`.
     Cnn4Layer(Cnn4LayerConfig),
+    /// `model_cnn_10layer`.
+    Cnn10Layer(Cnn10LayerConfig),
+    /// `IBP_large`.
+    IbpLarge(IbpLargeConfig),
+    /// `IBP_debug`.
+    IbpDebug(IbpDebugConfig),
 }
 
 impl ModelConfig {
@@ -55,9 +85,14 @@ impl ModelConfig {
     pub fn init(&self, device: &Device) -> Model {
         match self {
             Self::MlpAny(config) => Model::MlpAny(config.init(device)),
+            Self::MlpUniform(config) => Model::MlpAny(config.init(device)),
+            Self::Cnn1Layer(config) => Model::Cnn1Layer(config.init(device)),
             Self::Cnn2Layer(config) => Model::Cnn2Layer(config.init(device)),
             Self::Cnn3LayerFixed(config) => Model::Cnn3LayerFixed(config.init(device)),
             Self::Cnn4Layer(config) => Model::Cnn4Layer(config.init(device)),
+            Self::Cnn10Layer(config) => Model::Cnn10Layer(config.init(device)),
+            Self::IbpLarge(config) => Model::IbpLarge(config.init(device)),
+            Self::IbpDebug(config) => Model::IbpDebug(config.init(device)),
         }
     }
 
@@ -65,9 +100,14 @@ impl ModelConfig {
     pub fn class(&self) -> &'static str {
         match self {
             Self::MlpAny(_) => "model_mlp_any",
+            Self::MlpUniform(_) => "model_mlp_uniform",
+            Self::Cnn1Layer(_) => "model_cnn_1layer",
             Self::Cnn2Layer(_) => "model_cnn_2layer",
             Self::Cnn3LayerFixed(_) => "model_cnn_3layer_fixed",
             Self::Cnn4Layer(_) => "model_cnn_4layer",
+            Self::Cnn10Layer(_) => "model_cnn_10layer",
+            Self::IbpLarge(_) => "IBP_large",
+            Self::IbpDebug(_) => "IBP_debug",
         }
     }
 }
@@ -81,9 +121,13 @@ impl Model {
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         match self {
             Self::MlpAny(model) => model.forward(images),
+            Self::Cnn1Layer(model) => model.forward(images),
             Self::Cnn2Layer(model) => model.forward(images),
             Self::Cnn3LayerFixed(model) => model.forward(images),
             Self::Cnn4Layer(model) => model.forward(images),
+            Self::Cnn10Layer(model) => model.forward(images),
+            Self::IbpLarge(model) => model.forward(images),
+            Self::IbpDebug(model) => model.forward(images),
         }
     }
 
@@ -98,9 +142,13 @@ impl Model {
         };
         match self {
             Self::MlpAny(model) => model.sequential_layers(),
+            Self::Cnn1Layer(_) => named(cnn_1layer::SEQUENTIAL_LAYERS),
             Self::Cnn2Layer(_) => named(cnn_2layer::SEQUENTIAL_LAYERS),
             Self::Cnn3LayerFixed(_) => named(cnn_3layer_fixed::SEQUENTIAL_LAYERS),
             Self::Cnn4Layer(_) => named(cnn_4layer::SEQUENTIAL_LAYERS),
+            Self::Cnn10Layer(_) => Cnn10Layer::sequential_layers(),
+            Self::IbpLarge(_) => named(ibp_large::SEQUENTIAL_LAYERS),
+            Self::IbpDebug(_) => named(ibp_debug::SEQUENTIAL_LAYERS),
         }
     }
 }
@@ -111,6 +159,7 @@ mod tests {
 
     use super::*;
     use burn::module::Param;
+    use burn::store::ModuleSnapshot;
     use burn::tensor::Device;
 
     fn all() -> Vec<(ModelConfig, [usize; 3], usize)> {
@@ -158,6 +207,44 @@ mod tests {
                     + 10_100
                     + 1010,
             ),
+            (
+                ModelConfig::MlpUniform(MlpUniformConfig::new(784, 3, 20)),
+                [1, 28, 28],
+                784 * 20 + 20 + 20 * 20 + 20 + 20 * 10 + 10,
+            ),
+            (
+                ModelConfig::Cnn1Layer(Cnn1LayerConfig::new(1, 28, 2)),
+                [1, 28, 28],
+                (16 * 16 + 16) + (16 * 49 * 10 + 10),
+            ),
+            (
+                ModelConfig::Cnn10Layer(Cnn10LayerConfig::new(3, 32, 1)),
+                [3, 32, 32],
+                (4 * 3 * 9 + 4)
+                    + (8 * 4 * 4 + 8)
+                    + (8 * 8 * 9 + 8)
+                    + (16 * 8 * 4 + 16)
+                    + (16 * 16 * 9 + 16)
+                    + (32 * 16 * 4 + 32)
+                    + (32 * 32 * 9 + 32)
+                    + (64 * 32 * 4 + 64)
+                    + (2 * 2 * 64 * 10 + 10),
+            ),
+            (
+                ModelConfig::IbpLarge(IbpLargeConfig::new(1, 28).with_linear_size(8)),
+                [1, 28, 28],
+                (64 * 9 + 64)
+                    + (64 * 64 * 9 + 64)
+                    + (128 * 64 * 9 + 128)
+                    + 2 * (128 * 128 * 9 + 128)
+                    + (14 * 14 * 128 * 8 + 8)
+                    + 90,
+            ),
+            (
+                ModelConfig::IbpDebug(IbpDebugConfig::new(28)),
+                [1, 28, 28],
+                2 * (9 + 1) + (49 * 10 + 10),
+            ),
         ]
     }
 
@@ -169,6 +256,46 @@ mod tests {
             assert_eq!(model.num_params(), parameters, "{config:?}");
             let logits = model.forward(Tensor::zeros([3, channels, height, width], &device));
             assert_eq!(logits.dims(), [3, CLASSES], "{config:?}");
+        }
+    }
+
+    #[test]
+    fn layers_have_their_positions_in_the_sequence_of_the_reference() {
+        let conv_relu = |count| "conv relu ".repeat(count);
+        let sequences = [
+            "flatten linear relu linear relu linear".to_string(),
+            conv_relu(2) + "flatten linear relu linear",
+            conv_relu(2) + "flatten linear relu linear",
+            conv_relu(3) + "flatten linear relu linear",
+            conv_relu(3) + "flatten linear relu linear",
+            conv_relu(4) + "flatten linear relu linear relu linear",
+            "flatten linear relu linear relu linear".to_string(),
+            conv_relu(1) + "flatten linear",
+            conv_relu(8) + "flatten linear",
+            conv_relu(5) + "flatten linear relu linear",
+            conv_relu(2) + "flatten linear",
+        ];
+        let device = Device::flex();
+        assert_eq!(all().len(), sequences.len());
+        for ((config, _, _), sequence) in all().into_iter().zip(sequences) {
+            let wanted: Vec<_> = sequence
+                .split(' ')
+                .enumerate()
+                .filter(|(_, layer)| ["conv", "linear"].contains(layer))
+                .map(|(position, _)| position)
+                .collect();
+            let model = config.init(&device);
+            let layers = model.sequential_layers();
+            let found: Vec<_> = layers.iter().map(|(position, _)| *position).collect();
+            assert_eq!(found, wanted, "{config:?}");
+
+            let parameters = model.collect(None, None, true);
+            let names: Vec<_> = parameters.iter().map(|tensor| &*tensor.name).collect();
+            let wanted: Vec<_> = layers
+                .iter()
+                .flat_map(|(_, path)| [format!("{path}.weight"), format!("{path}.bias")])
+                .collect();
+            assert_eq!(names, wanted, "{config:?}");
         }
     }
 

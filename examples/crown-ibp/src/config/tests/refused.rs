@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ExperimentConfig, file, problems_of, problems_with};
+use super::{ExperimentConfig, ModelConfig, file, problems_of, problems_with};
 
 #[test]
 fn unknown_keys_are_refused_with_the_nearest_known_one() {
@@ -245,12 +245,12 @@ fn a_file_that_is_no_experiment_is_an_error() {
             "models:0: is 3; it must be a section",
         ),
     ] {
-        let error = ExperimentConfig::parse(text, "experiment.json", &[])
+        let error = ExperimentConfig::<ModelConfig>::parse(text, "experiment.json", &[])
             .unwrap_err()
             .to_string();
         assert!(error.contains(words), "{error}");
     }
-    let error = ExperimentConfig::load("/no/such.json", &[])
+    let error = ExperimentConfig::<ModelConfig>::load("/no/such.json", &[])
         .unwrap_err()
         .to_string();
     assert!(

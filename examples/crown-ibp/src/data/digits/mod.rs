@@ -261,7 +261,7 @@ mod tests {
         for index in 0..train.len() {
             let item = train.get(index).unwrap();
             for (mean, pixel) in means[item.label as usize].iter_mut().zip(&item.pixels) {
-                *mean += pixel / 200.0;
+                *mean += f32::from(*pixel) / 200.0;
             }
         }
         let wrong = (0..test.len())
@@ -270,7 +270,7 @@ mod tests {
                 let distance = |mean: &[f32; 784]| -> f32 {
                     mean.iter()
                         .zip(&item.pixels)
-                        .map(|(m, p)| (m - p).powi(2))
+                        .map(|(m, &p)| (m - f32::from(p)).powi(2))
                         .sum()
                 };
                 let nearest = (0..10)

@@ -1,106 +1,15 @@
 //! The program as a user runs it.
 #![allow(clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod runs;
+#[path = "../support/mod.rs"]
+mod support;
+mod workspace;
 
-use tempfile::TempDir;
+use std::path::PathBuf;
 
-/// An experiment that takes seconds: a small network on few images.
-const TINY: &str = r#"{
-    "dataset": "digits",
-    "models_path": "tiny",
-    "training_params": {
-        "method": "robust",
-        "epochs": 2,
-        "lr": 1e-3,
-        "lr_decay_step": 10,
-        "lr_decay_factor": 0.5,
-        "optimizer": "adam",
-        "starting_epsilon": 0.0,
-        "epsilon": 0.02,
-        "schedule_start": 0,
-        "schedule_length": 2,
-        "loader_params": {"batch_size": 32, "test_batch_size": 50, "num_examples": 100},
-        "method_params": {"bounded_input": true, "bound_type": "crown-interval"}
-    },
-    "eval_params": {
-        "method": "robust",
-        "epsilon": 0.02,
-        "loader_params": {"batch_size": 50, "test_batch_size": 50, "num_examples": 100},
-        "method_params": {"bounded_input": true, "bound_type": "interval"}
-    },
-    "models": [
-        {
-            "model_id": "first",
-            "model_class": "model_mlp_any",
-            "model_params": {"in_dim": 784, "neurons": [16]}
-        },
-        {
-            "model_id": "second",
-            "model_class": "model_mlp_any",
-            "model_params": {"in_dim": 784, "neurons": [8, 8]}
-        }
-    ]
-}"#;
-
-struct Workspace {
-    folder: TempDir,
-}
-
-impl Workspace {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("tiny.json"), TINY).unwrap();
-        Self { folder }
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_crown-ibp"))
-            .args(arguments)
-            .current_dir(self.path())
-            .env_remove("BURN_CROWN_DATA")
-            // No test may reach for the network or for what an earlier run cached.
-            .env("XDG_CACHE_HOME", self.path().join("cache"))
-            .output()
-            .unwrap()
-    }
-
-    /// Runs a command that has to fail, and gives what it says.
-    fn refused(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success(), "{arguments:?} succeeded: {text}");
-        assert!(!text.contains("panicked"), "{text}");
-        text
-    }
-
-    /// Runs a command that has to succeed, and gives what it prints.
-    fn accepted(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{arguments:?}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
-
-fn assert_says(text: &str, words: &[&str]) {
-    for word in words {
-        assert!(text.contains(word), "{word:?} is missing in:\n{text}");
-    }
-}
-
-/// The table's line of a model.
-fn line<'a>(output: &'a str, model: &str) -> &'a str {
-    output
-        .lines()
-        .rfind(|line| line.contains(model) && line.contains("ε 0.02"))
-        .unwrap_or_else(|| panic!("no line of {model} in:\n{output}"))
-}
+use support::assert_says;
+use workspace::{Workspace, line};
 
 #[test]
 fn help_teaches_the_sub_commands() {
@@ -143,7 +52,7 @@ fn training_saves_models_that_evaluation_finds() {
             "IBP, ε 0.02",
         ],
     );
-    assert_says(&trained, &["minimum", "median", "maximum"]);
+    assert_says(&trained, &["minimum", "median", "mean", "maximum"]);
     assert!(workspace.path().join("out/tiny/first.bpk").exists());
 
     let evaluated = workspace.accepted(&[&["eval"], arguments.as_slice()].concat());
@@ -204,13 +113,10 @@ fn overrides_replace_values_and_are_checked() {
     assert_says(&wrong_type, &["training_params:epochs", "many"]);
     let impossible = workspace.refused(&with("training_params:epsilon=-0.1"));
     assert_says(&impossible, &["training_params:epsilon", "-0.1"]);
-    let later = workspace.refused(&with("training_params:method_params:bound_type=convex-adv"));
+    let misspelt = workspace.refused(&with("training_params:method_params:bound_type=crown"));
     assert_says(
-        &later,
-        &[
-            "training_params:method_params:bound_type",
-            "not yet supported",
-        ],
+        &misspelt,
+        &["training_params:method_params:bound_type", "crown-full"],
     );
     let no_override = workspace.refused(&with("epsilon"));
     assert_says(&no_override, &["section:key=value"]);
@@ -221,8 +127,9 @@ fn overrides_replace_values_and_are_checked() {
         "--model-subset",
         "0",
         "training_params:epochs=1",
+        "dataset=digits",
     ]);
-    assert_says(&output, &["epoch   1/1"]);
+    assert_says(&output, &["images of digits", "epoch   1/1"]);
 }
 
 #[test]
