@@ -8,8 +8,8 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::train::{TrainOutput, TrainStep};
 use burn_crown::train::{
-    EpsilonSchedule, LearnerError, RobustBatch, RobustLearner, RobustObjective, RobustOutput,
-    TrainingMethod,
+    ActivityMeasure, EpsilonSchedule, LearnerError, RobustBatch, RobustLearner, RobustObjective,
+    RobustOutput, TrainingMethod,
 };
 use burn_crown::{BoundConfig, Bounded, Method, Perturbation};
 use plane::{Mlp, MlpLearner, STEPS_PER_EPOCH, batch, bits, objective, training_device};
@@ -73,13 +73,12 @@ fn a_learner_that_loads_a_record_after_its_first_step_still_bounds() {
 }
 
 #[test]
-fn gradients_are_scaled_and_losses_are_not() {
+fn gradients_have_the_batchs_share_and_losses_have_not() {
     let device = training_device();
     let model = Mlp::new(1, &device);
-    let step = |scale| {
-        let objective = objective().with_gradient_scale(scale);
-        let learner = RobustLearner::new(model.clone(), objective);
-        TrainStep::step(&learner, batch(4, 16, 30, &device))
+    let step = |share| {
+        let learner = RobustLearner::new(model.clone(), objective());
+        TrainStep::step(&learner, batch(4, 16, 30, &device).with_share(share))
     };
     let (whole, half) = (step(1.0), step(0.5));
     let mean = |output: &RobustOutput| -> f64 { output.loss.clone().mean().into_scalar() };
@@ -114,7 +113,11 @@ fn mistakes_are_found_before_training() {
             objective().with_evaluation_epsilon(f64::NAN),
             "evaluation_epsilon",
         ),
-        (objective().with_gradient_scale(0.0), "gradient_scale"),
+        (objective().with_l1_penalty(-0.1), "l1_penalty"),
+        (
+            objective().with_activity_penalty(ActivityMeasure::Stability, f64::INFINITY),
+            "activity_penalty",
+        ),
     ] {
         match refused(objective) {
             Some(LearnerError::OutOfRange { name, .. }) => assert_eq!(name, setting),
@@ -166,6 +169,10 @@ fn a_batch_is_checked_against_the_model() {
             matches!(error, LearnerError::Label { classes: 3, .. }),
             "{error}"
         );
+    }
+    for share in [0.0, 1.5, f64::NAN] {
+        let error = learner.check(&batch.clone().with_share(share)).unwrap_err();
+        assert!(matches!(error, LearnerError::Share { .. }), "{error}");
     }
     let labels = Tensor::from_ints([0, 1], &device);
     let error = learner.check(&RobustBatch { labels, ..batch }).unwrap_err();

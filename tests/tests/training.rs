@@ -136,10 +136,9 @@ fn a_run_is_a_function_of_its_seeds() {
 #[test]
 fn two_devices_train_as_well_as_one() {
     let folder = tempfile::tempdir().unwrap();
-    let objective = objective().with_gradient_scale(0.5);
-    let learner = RobustLearner::new(Mlp::new(1, &training_device()), objective);
+    let learner = RobustLearner::new(Mlp::new(1, &training_device()), objective());
     let devices = vec![training_device(), training_device()];
-    let result = training(folder.path(), loader(1).with_shuffle(5))
+    let result = training(folder.path(), loader(1).with_shuffle(5).with_devices(2))
         .num_epochs(20)
         .with_training_strategy(
             ExecutionStrategy::multi(devices, MultiDeviceOptim::OptimMainDevice).into(),

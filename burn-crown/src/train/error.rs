@@ -28,6 +28,16 @@ pub enum LearnerError {
          such as `Perturbation::linf`"
     )]
     NoRadius,
+    /// Batch normalisation on several devices.
+    #[error(
+        "`{path}` is batch normalisation, which several devices cannot train together: each would \
+         normalise by its own samples and overwrite the running statistics of the others; train on \
+         one device, with `DataParallel::with_accumulation` where a batch is too large for it"
+    )]
+    RunningStatistics {
+        /// The path of the layer.
+        path: String,
+    },
     /// The model's forward pass does not take one tensor of the batches' rank.
     #[error(
         "the learner's batches have images of rank {rank}, but the model's forward pass takes \
@@ -57,6 +67,12 @@ pub enum LearnerError {
         images: usize,
         /// Its labels.
         labels: usize,
+    },
+    /// A batch is no part of an optimizer step.
+    #[error("a batch's share of its step is {share}; give a number above 0, and at most 1")]
+    Share {
+        /// The share.
+        share: f64,
     },
     /// A label is no class of the model.
     #[error(

@@ -4,18 +4,11 @@ use std::sync::Arc;
 
 use burn::optim::ModuleOptimizer;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
-use burn::tensor::{Int, Tensor};
-use burn::train::{InferenceStep, Learner, LearnerModel, TrainOutput, TrainStep};
+use burn::tensor::Tensor;
+use burn::train::{Learner, LearnerModel};
 
-use super::loss::{classified, natural_cross_entropy, robust_cross_entropy};
-use super::{Coefficients, LearnerError, RobustBatch, RobustObjective, RobustOutput};
-use crate::{
-    Analysis, AnyTensor, BoundConfig, BoundError, Bounded, GraphCache, Method, Specification,
-    certified,
-};
-
-/// Below this share the CROWN bound is not computed.
-const NEGLIGIBLE_BETA: f64 = 1e-5;
+use super::{LearnerError, RobustBatch, RobustObjective};
+use crate::{Analysis, AnyTensor, BoundError, Bounded, GraphCache, Specification};
 
 /// A model that Burn's `SupervisedTraining` trains to be certifiably robust.
 ///
@@ -95,13 +88,18 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
     ///
     /// # Errors
     ///
-    /// As [`try_new`](Self::try_new), and if the labels do not fit the images or the model.
+    /// As [`try_new`](Self::try_new), and if the labels do not fit the images or the model, or the
+    /// model cannot be trained on several devices.
     pub fn check(&self, batch: &RobustBatch<D>) -> Result<(), LearnerError> {
         let images = batch.images.dims()[0];
         let [labels] = batch.labels.dims();
         if images != labels {
             return Err(LearnerError::Count { images, labels });
         }
+        if !(batch.share > 0.0 && batch.share <= 1.0) {
+            return Err(LearnerError::Share { share: batch.share });
+        }
+        self.check_devices(batch.devices)?;
         let classes = self.check_images(batch.images.clone())?;
         for label in batch.labels.clone().into_data().iter::<i64>() {
             if !(0..classes as i64).contains(&label) {
@@ -157,17 +155,13 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         };
         let logits = learner.logits(image.clone())?;
         let label = Tensor::zeros([1], &image.device());
-        let target = self.objective.schedule().target;
-        for (epsilon, bound) in [
-            (target, self.objective.bound()),
-            (
-                self.objective.evaluation_epsilon(),
-                self.objective.evaluation_bound(),
-            ),
-        ] {
-            let analysis = learner.analyse(image.clone(), epsilon)?;
-            analysis.lower(&Specification::Margins(label.clone()), bound)?;
-        }
+        let margins = Specification::Margins(label);
+        learner
+            .analyse(image.clone(), self.objective.schedule().target)?
+            .estimate(&margins, self.objective.bound())?;
+        learner
+            .analyse(image, self.objective.evaluation_epsilon())?
+            .lower(&margins, self.objective.evaluation_bound())?;
         Ok(logits.dims()[1])
     }
 
@@ -180,7 +174,7 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
     }
 
     /// The model's outputs, `[B, classes]`.
-    fn logits(&self, images: Tensor<D>) -> Result<Tensor<2>, LearnerError> {
+    pub(super) fn logits(&self, images: Tensor<D>) -> Result<Tensor<2>, LearnerError> {
         Self::check_inputs()?;
         let samples = images.dims()[0];
         let output = self.model.forward_any(vec![AnyTensor::new(images)]);
@@ -193,105 +187,8 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         }
     }
 
-    fn analyse(&self, images: Tensor<D>, epsilon: f64) -> Result<Analysis, BoundError> {
+    pub(super) fn analyse(&self, images: Tensor<D>, epsilon: f64) -> Result<Analysis, BoundError> {
         let perturbation = self.objective.perturbation().clone().with_radius(epsilon);
         self.cache.analyse(&self.model, images, &perturbation)
-    }
-
-    /// The loss of each sample, and all that the metrics ask for.
-    fn run(
-        &self,
-        batch: RobustBatch<D>,
-        coefficients: Coefficients,
-        bound: &BoundConfig,
-    ) -> Result<RobustOutput, LearnerError> {
-        // A share outside [0, 1] would make bounds of what are none.
-        self.objective.check()?;
-        let RobustBatch { images, labels, .. } = batch;
-        // Also where the natural loss has no share: this pass is the one that updates the
-        // running statistics of normalisation layers.
-        let logits = self.logits(images.clone())?;
-        let natural = || natural_cross_entropy(logits.clone(), labels.clone());
-        let (loss, verified, unstable_share) = if coefficients.epsilon == 0.0 {
-            let right = classified(logits.clone(), labels.clone());
-            (natural(), right, Tensor::zeros([1], &images.device()))
-        } else {
-            let analysis = self.analyse(images, coefficients.epsilon)?;
-            let margins = mixed_margins(&analysis, labels.clone(), bound, coefficients.beta)?;
-            let loss = match coefficients.kappa {
-                // A term without a share is left out: 0 times an infinite loss is NaN.
-                0.0 => robust_cross_entropy(margins.clone()),
-                1.0 => natural(),
-                kappa => natural() * kappa + robust_cross_entropy(margins.clone()) * (1.0 - kappa),
-            };
-            (loss, certified(margins), analysis.unstable_share())
-        };
-        Ok(RobustOutput {
-            loss,
-            logits,
-            labels,
-            verified,
-            unstable_share,
-            coefficients,
-        })
-    }
-}
-
-/// The lower bounds of the margins, `[B, classes - 1]`.
-///
-/// The bounds themselves are mixed, not their losses.
-fn mixed_margins(
-    analysis: &Analysis,
-    labels: Tensor<1, Int>,
-    bound: &BoundConfig,
-    beta: f64,
-) -> Result<Tensor<2>, BoundError> {
-    let margins = Specification::Margins(labels);
-    if bound.method != Method::CrownIbp || beta == 1.0 {
-        return analysis.lower(&margins, bound);
-    }
-    let by_intervals = BoundConfig::new(Method::Interval);
-    if beta < NEGLIGIBLE_BETA {
-        return analysis.lower(&margins, &by_intervals);
-    }
-    let [interval, crown] = analysis.lower_by_both(&margins, [&by_intervals, bound])?;
-    Ok(crown * beta + interval * (1.0 - beta))
-}
-
-impl<M: Bounded, const D: usize> TrainStep for RobustLearner<M, D> {
-    type Input = RobustBatch<D>;
-    type Output = RobustOutput;
-
-    /// Runs a training step.
-    ///
-    /// # Panics
-    ///
-    /// If the model cannot be bounded: Burn's training loop takes no error from here.
-    /// [`RobustLearner::check`] gives the same errors before training starts.
-    fn step(&self, batch: RobustBatch<D>) -> TrainOutput<RobustOutput> {
-        let step = batch.step;
-        let coefficients = self.objective.coefficients(step);
-        let output = self
-            .run(batch, coefficients, self.objective.bound())
-            .unwrap_or_else(|error| panic!("training step {step} failed: {error}"));
-        let loss = output.loss.clone().mean() * self.objective.gradient_scale();
-        TrainOutput::new(self, loss.backward(), output)
-    }
-}
-
-impl<M: Bounded, const D: usize> InferenceStep for RobustLearner<M, D> {
-    type Input = RobustBatch<D>;
-    type Output = RobustOutput;
-
-    /// Runs a validation step: clean and verified at the evaluation's radius.
-    ///
-    /// # Panics
-    ///
-    /// If the model cannot be bounded: Burn's training loop takes no error from here.
-    /// [`RobustLearner::check`] gives the same errors before training starts.
-    fn step(&self, batch: RobustBatch<D>) -> RobustOutput {
-        let coefficients = self.objective.evaluation_coefficients();
-        self.run(batch, coefficients, self.objective.evaluation_bound())
-            .unwrap_or_else(|error| panic!("validation failed: {error}"))
     }
 }

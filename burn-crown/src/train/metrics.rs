@@ -10,7 +10,7 @@ use burn::train::metric::{
     NumericEntry, SerializedEntry,
 };
 
-use super::loss::classified;
+use super::loss::{classified, natural_cross_entropy};
 use super::{Coefficients, RobustOutput};
 
 /// The share of samples that the model classifies wrongly, in %.
@@ -21,6 +21,9 @@ pub type CleanErrorMetric = RobustMetric<CleanError>;
 /// Training counts at the step's ε and by the bound that is trained; validation counts at the
 /// evaluation's. Give the metric a name that says which, with [`RobustMetric::with_name`].
 pub type VerifiedErrorMetric = RobustMetric<VerifiedError>;
+
+/// The natural cross-entropy, whatever the loss is.
+pub type NaturalLossMetric = RobustMetric<NaturalLoss>;
 
 /// The perturbation radius ε.
 pub type EpsilonMetric = RobustMetric<Epsilon>;
@@ -214,6 +217,21 @@ impl Quantity for VerifiedError {
     }
 }
 
+/// Which quantity a [`NaturalLossMetric`] measures.
+#[derive(Clone, Copy, Debug)]
+pub struct NaturalLoss;
+
+impl Quantity for NaturalLoss {
+    const NAME: &'static str = "Natural Loss";
+    const DESCRIPTION: &'static str = "Cross-entropy of the outputs, without bounds";
+    const UNIT: Option<&'static str> = None;
+
+    fn measure(output: &RobustOutput) -> Measurement {
+        let loss = natural_cross_entropy(output.logits.clone(), output.labels.clone());
+        Measurement::Tensor(loss.mean())
+    }
+}
+
 /// Which quantity an [`UnstableMetric`] measures.
 #[derive(Clone, Copy, Debug)]
 pub struct Unstable;
@@ -315,6 +333,10 @@ mod tests {
         assert_eq!(value::<CleanError>(&output), 50.0);
         assert_eq!(value::<VerifiedError>(&output), 75.0);
         assert_eq!(value::<Unstable>(&output), 12.5);
+        // Each sample's outputs differ by 1; that of the label is larger in two of four.
+        let (right, wrong) = ((-1.0_f64).exp().ln_1p(), 1.0_f64.exp().ln_1p());
+        let expected = 0.5 * (right + wrong);
+        assert!((value::<NaturalLoss>(&output) - expected).abs() < 1e-6);
         assert_eq!(value::<Epsilon>(&output), 0.3);
         assert_eq!(value::<Kappa>(&output), 0.75);
         assert_eq!(value::<Beta>(&output), 0.5);

@@ -3,19 +3,28 @@
 //! [`RobustLearner`] wraps a [`Bounded`](crate::Bounded) model, and Burn's `SupervisedTraining`
 //! launches it in place of a `Learner`. [`RobustObjective`] says what is minimised,
 //! [`EpsilonSchedule`] how the radius grows, [`RobustDataLoader`] numbers the batches by which the
-//! schedule goes, and [`RobustMetrics`] shows it all on the dashboard.
+//! schedule goes, [`DataParallel`] spreads a step over several devices or batches, and
+//! [`RobustMetrics`] shows it all on the dashboard.
 
+mod all_reduce;
 mod batch;
+mod deal;
 mod error;
 mod learner;
 mod loader;
 mod loss;
+mod margins;
 mod metrics;
 mod module;
 mod objective;
 mod output;
+mod parallel;
+mod penalty;
 mod registration;
+mod replica;
 mod schedule;
+mod step;
+mod transform;
 
 pub use batch::RobustBatch;
 pub use error::LearnerError;
@@ -24,10 +33,13 @@ pub use loader::{LabelledBatcher, LoaderError, RobustDataLoader, RobustDataLoade
 pub use loss::{classified, natural_cross_entropy, robust_cross_entropy};
 pub use metrics::{
     Beta, BetaMetric, CleanError, CleanErrorMetric, Epsilon, EpsilonMetric, Kappa, KappaMetric,
-    Measurement, Quantity, RobustMetric, RobustMetricInput, Unstable, UnstableMetric,
-    VerifiedError, VerifiedErrorMetric,
+    Measurement, NaturalLoss, NaturalLossMetric, Quantity, RobustMetric, RobustMetricInput,
+    Unstable, UnstableMetric, VerifiedError, VerifiedErrorMetric,
 };
 pub use objective::{RobustObjective, TrainingMethod};
 pub use output::{Coefficients, RobustOutput};
+pub use parallel::{DataParallel, GradientExchange};
+pub use penalty::ActivityMeasure;
 pub use registration::RobustMetrics;
 pub use schedule::{EpsilonSchedule, RampShape, ScheduleError};
+pub use transform::ItemRng;

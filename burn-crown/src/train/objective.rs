@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Coefficients, EpsilonSchedule, LearnerError};
+use super::{ActivityMeasure, Coefficients, EpsilonSchedule, LearnerError};
 use crate::{BoundConfig, Method, Perturbation};
 
 /// The loss that is trained.
@@ -18,6 +18,15 @@ pub enum TrainingMethod {
 }
 
 /// What a [`RobustLearner`](super::RobustLearner) minimises, and by what it is validated.
+///
+/// The loss of a batch is the mean over its samples of
+///
+/// ```text
+/// κ · natural + (1 − κ) · robust + λ · activity + μ · ‖weights‖₁
+/// ```
+///
+/// with the natural and the robust cross-entropy, and two penalties that are off by default. Where
+/// nothing is bounded, in natural training and while ε is 0, it is `natural + μ · ‖weights‖₁`.
 ///
 /// A new objective trains the CROWN-IBP loss: the margins' bounds are
 /// `β · CROWN-IBP + (1 − β) · interval`, with β from 1 to 0 as ε grows. It validates at the
@@ -43,7 +52,10 @@ pub struct RobustObjective {
     final_kappa: f64,
     evaluation_epsilon: Option<f64>,
     evaluation_bound: BoundConfig,
-    gradient_scale: f64,
+    activity_penalty: Option<(ActivityMeasure, f64)>,
+    l1_penalty: f64,
+    runner_up_only: bool,
+    reported_bounds: bool,
 }
 
 impl RobustObjective {
@@ -60,7 +72,10 @@ impl RobustObjective {
             final_kappa: 0.0,
             evaluation_epsilon: None,
             evaluation_bound: BoundConfig::new(Method::Interval),
-            gradient_scale: 1.0,
+            activity_penalty: None,
+            l1_penalty: 0.0,
+            runner_up_only: false,
+            reported_bounds: false,
         }
     }
 
@@ -72,7 +87,9 @@ impl RobustObjective {
 
     /// Sets the bound that is trained. Defaults to CROWN-IBP with adaptive slopes.
     ///
-    /// Only CROWN-IBP is mixed with interval bounds; the other methods are trained as they are.
+    /// Only CROWN-IBP is mixed with interval bounds; the other methods are trained as they are. A
+    /// bound with [projections](BoundConfig::projections) is trained on estimates, drawn anew for
+    /// each step; interval bounds then verify the training samples.
     pub fn with_bound(mut self, bound: BoundConfig) -> Self {
         self.bound = bound;
         self
@@ -104,13 +121,42 @@ impl RobustObjective {
         self
     }
 
-    /// Sets a factor of the gradients. Defaults to 1.
+    /// Adds a penalty on the network's activity: `weight` times the measure's mean over the batch.
     ///
-    /// The loss is a mean over the batch, but Burn *sums* the gradients of several devices and of
-    /// accumulated batches. With 4 devices and an accumulation of 2, give `1.0 / 8.0`. The loss
-    /// that the metrics show is not scaled.
-    pub fn with_gradient_scale(mut self, scale: f64) -> Self {
-        self.gradient_scale = scale;
+    /// It counts where something is bounded, and in training only. The reference program's
+    /// `activity_reg` is a factor of the sum over the batch: give it times the batch size.
+    pub fn with_activity_penalty(mut self, measure: ActivityMeasure, weight: f64) -> Self {
+        self.activity_penalty = Some((measure, weight));
+        self
+    }
+
+    /// Adds a penalty on the weights: `weight` times the sum of their absolute values, whatever the
+    /// loss is, in training only. Defaults to 0.
+    ///
+    /// Weights are all trained parameters except those whose name has `bias` in it, and the shift
+    /// `beta` of normalisation layers.
+    pub fn with_l1_penalty(mut self, weight: f64) -> Self {
+        self.l1_penalty = weight;
+        self
+    }
+
+    /// Sets whether CROWN-IBP bounds one margin a sample alone in training: that to the runner-up,
+    /// the class with the largest output beside the label. Defaults to false.
+    ///
+    /// In the loss its bound then stands for those of all margins, as the reference program of Zhang
+    /// et al. (2020) describes it: the robust loss is that of
+    /// `β · CROWN-IBP(runner-up) + (1 − β) · interval(class)`. This is cheaper, and no bound of the
+    /// other margins, so interval bounds decide which training samples are verified. Other bounds
+    /// than CROWN-IBP are trained as without it.
+    pub fn with_runner_up_only(mut self, runner_up_only: bool) -> Self {
+        self.runner_up_only = runner_up_only;
+        self
+    }
+
+    /// Sets whether natural training bounds its batches too, for the metrics alone: the loss stays
+    /// natural. Defaults to false.
+    pub fn with_reported_bounds(mut self, reported_bounds: bool) -> Self {
+        self.reported_bounds = reported_bounds;
         self
     }
 
@@ -139,16 +185,36 @@ impl RobustObjective {
         self.evaluation_epsilon.unwrap_or(self.schedule.target)
     }
 
-    /// The factor of the gradients.
-    pub fn gradient_scale(&self) -> f64 {
-        self.gradient_scale
+    /// The penalty on the network's activity, where it counts: its measure and its weight.
+    pub fn activity_penalty(&self) -> Option<(ActivityMeasure, f64)> {
+        self.activity_penalty
+            .filter(|&(_, weight)| weight != 0.0 && self.method != TrainingMethod::Natural)
+    }
+
+    /// The weight of the penalty on the weights.
+    pub fn l1_penalty(&self) -> f64 {
+        self.l1_penalty
+    }
+
+    /// The method whose bounds verify training samples: the one that is trained, or interval bounds
+    /// where what is trained does not bound every margin.
+    pub fn training_certificate(&self) -> Method {
+        if self.trains_runner_up_only() || self.bound.is_estimate() {
+            Method::Interval
+        } else {
+            self.bound.method
+        }
+    }
+
+    pub(super) fn trains_runner_up_only(&self) -> bool {
+        self.runner_up_only && self.bound.method == Method::CrownIbp
     }
 
     /// The coefficients of the loss at a training step, counted from 0.
     pub fn coefficients(&self, step: usize) -> Coefficients {
         let epsilon = match self.method {
-            TrainingMethod::Natural => 0.0,
-            TrainingMethod::Robust | TrainingMethod::RobustNatural => self.schedule.epsilon(step),
+            TrainingMethod::Natural if !self.reported_bounds => 0.0,
+            _ => self.schedule.epsilon(step),
         };
         let kappa = match self.method {
             _ if epsilon == 0.0 => 1.0,
@@ -199,11 +265,18 @@ impl RobustObjective {
                 "that is not negative",
             ),
             (
-                "gradient_scale",
-                self.gradient_scale,
-                f64::MIN_POSITIVE,
+                "activity_penalty",
+                self.activity_penalty.map_or(0.0, |(_, weight)| weight),
+                0.0,
                 f64::MAX,
-                "above 0",
+                "that is not negative",
+            ),
+            (
+                "l1_penalty",
+                self.l1_penalty,
+                0.0,
+                f64::MAX,
+                "that is not negative",
             ),
         ];
         for (name, value, least, most, range) in settings {
@@ -220,6 +293,6 @@ impl RobustObjective {
 fn share_of_crown(method: Method) -> f64 {
     match method {
         Method::Interval => 0.0,
-        Method::CrownIbp | Method::Crown => 1.0,
+        Method::CrownIbp | Method::Crown | Method::ConvexAdversarial => 1.0,
     }
 }

@@ -6,8 +6,8 @@ use burn::train::metric::LossMetric;
 use burn::train::{MetricRegistration, SupervisedTraining};
 
 use super::{
-    BetaMetric, CleanErrorMetric, EpsilonMetric, KappaMetric, RobustLearner, RobustObjective,
-    UnstableMetric, VerifiedErrorMetric,
+    BetaMetric, CleanErrorMetric, EpsilonMetric, KappaMetric, NaturalLossMetric, RobustLearner,
+    RobustObjective, UnstableMetric, VerifiedErrorMetric,
 };
 use crate::{Bounded, Method};
 
@@ -29,7 +29,7 @@ impl RobustMetrics {
         };
         let epsilon = objective.evaluation_epsilon();
         Self {
-            trained: name(objective.bound().method, "scheduled eps"),
+            trained: name(objective.training_certificate(), "scheduled eps"),
             validated: name(
                 objective.evaluation_bound().method,
                 &format!("eps {epsilon}"),
@@ -52,7 +52,11 @@ where
         training: SupervisedTraining<RobustLearner<M, D>>,
     ) -> SupervisedTraining<RobustLearner<M, D>> {
         training
-            .metrics((LossMetric::new(), CleanErrorMetric::new()))
+            .metrics((
+                LossMetric::new(),
+                NaturalLossMetric::new(),
+                CleanErrorMetric::new(),
+            ))
             .metric_train_numeric(self.trained)
             .metric_valid_numeric(self.validated)
             .metric_train_numeric(EpsilonMetric::new())

@@ -1,0 +1,134 @@
+//! Training and validation steps of a learner.
+
+use burn::tensor::Tensor;
+use burn::train::{InferenceStep, TrainOutput, TrainStep};
+
+use super::loss::{classified, natural_cross_entropy, robust_cross_entropy};
+use super::margins::Margins;
+use super::penalty::l1_norm;
+use super::{Coefficients, LearnerError, RobustBatch, RobustLearner, RobustOutput};
+use crate::{Analysis, BoundError, Bounded, certified};
+
+impl<M: Bounded, const D: usize> RobustLearner<M, D> {
+    /// Bounds a batch for training, and adds the penalties to its loss.
+    fn train_on(&self, batch: RobustBatch<D>) -> Result<RobustOutput, LearnerError> {
+        self.check_devices(batch.devices)?;
+        let objective = &self.objective;
+        let mut bound = objective.bound().clone();
+        bound.projections = bound.projections.map(|drawn| drawn.at_step(batch.step));
+        let coefficients = objective.coefficients(batch.step);
+        let labels = batch.labels.clone();
+        let mut output = self.run(batch, coefficients, |analysis, logits| {
+            let margins = if objective.trains_runner_up_only() {
+                Margins::of_runner_up(analysis, logits, labels, &bound, coefficients.beta)
+            } else if bound.is_estimate() {
+                Margins::estimated(analysis, labels, &bound)
+            } else {
+                Margins::of_all_classes(analysis, labels, &bound, coefficients.beta)
+            };
+            let activity = objective
+                .activity_penalty()
+                .map(|(measure, weight)| measure.of(analysis) * weight);
+            Ok((margins?, activity))
+        })?;
+        if objective.l1_penalty() > 0.0
+            && let Some(norm) = l1_norm(&self.model, output.loss.dtype())
+        {
+            output.loss = output.loss + norm * objective.l1_penalty();
+        }
+        Ok(output)
+    }
+
+    /// Bounds a batch for validation.
+    fn validate_on(&self, batch: RobustBatch<D>) -> Result<RobustOutput, LearnerError> {
+        let coefficients = self.objective.evaluation_coefficients();
+        let bound = self.objective.evaluation_bound();
+        let labels = batch.labels.clone();
+        self.run(batch, coefficients, |analysis, _| {
+            let margins = Margins::of_all_classes(analysis, labels, bound, coefficients.beta);
+            Ok((margins?, None))
+        })
+    }
+
+    /// The loss of each sample, and all that the metrics ask for.
+    ///
+    /// Where the radius is not 0, `bound` gets the region and the outputs at the inputs themselves,
+    /// and gives the margins and a penalty for each sample.
+    fn run(
+        &self,
+        batch: RobustBatch<D>,
+        coefficients: Coefficients,
+        bound: impl FnOnce(&Analysis, &Tensor<2>) -> Result<(Margins, Option<Tensor<1>>), BoundError>,
+    ) -> Result<RobustOutput, LearnerError> {
+        // A share outside [0, 1] would make bounds of what are none.
+        self.objective.check()?;
+        let RobustBatch { images, labels, .. } = batch;
+        // Also where the natural loss has no share: this pass is the one that updates the
+        // running statistics of normalisation layers.
+        let logits = self.logits(images.clone())?;
+        let natural = || natural_cross_entropy(logits.clone(), labels.clone());
+        let (loss, verified, unstable_share) = if coefficients.epsilon == 0.0 {
+            let right = classified(logits.clone(), labels.clone());
+            (natural(), right, Tensor::zeros([1], &images.device()))
+        } else {
+            let analysis = self.analyse(images, coefficients.epsilon)?;
+            let (margins, penalty) = bound(&analysis, &logits)?;
+            let robust = || robust_cross_entropy(margins.trained.clone());
+            let loss = match coefficients.kappa {
+                // A term without a share is left out: 0 times an infinite loss is NaN.
+                0.0 => robust(),
+                1.0 => natural(),
+                kappa => natural() * kappa + robust() * (1.0 - kappa),
+            };
+            let loss = match penalty {
+                Some(penalty) => loss + penalty,
+                None => loss,
+            };
+            (loss, certified(margins.bounds), analysis.unstable_share())
+        };
+        Ok(RobustOutput {
+            loss,
+            logits,
+            labels,
+            verified,
+            unstable_share,
+            coefficients,
+        })
+    }
+}
+
+impl<M: Bounded, const D: usize> TrainStep for RobustLearner<M, D> {
+    type Input = RobustBatch<D>;
+    type Output = RobustOutput;
+
+    /// Runs a training step.
+    ///
+    /// # Panics
+    ///
+    /// If the model cannot be bounded: Burn's training loop takes no error from here.
+    /// [`RobustLearner::check`] gives the same errors before training starts.
+    fn step(&self, batch: RobustBatch<D>) -> TrainOutput<RobustOutput> {
+        let RobustBatch { step, share, .. } = batch;
+        let output = self
+            .train_on(batch)
+            .unwrap_or_else(|error| panic!("training step {step} failed: {error}"));
+        let loss = output.loss.clone().mean() * share;
+        TrainOutput::new(self, loss.backward(), output)
+    }
+}
+
+impl<M: Bounded, const D: usize> InferenceStep for RobustLearner<M, D> {
+    type Input = RobustBatch<D>;
+    type Output = RobustOutput;
+
+    /// Runs a validation step: clean and verified at the evaluation's radius.
+    ///
+    /// # Panics
+    ///
+    /// If the model cannot be bounded: Burn's training loop takes no error from here.
+    /// [`RobustLearner::check`] gives the same errors before training starts.
+    fn step(&self, batch: RobustBatch<D>) -> RobustOutput {
+        self.validate_on(batch)
+            .unwrap_or_else(|error| panic!("validation failed: {error}"))
+    }
+}

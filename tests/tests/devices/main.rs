@@ -1,0 +1,13 @@
+//! Several devices and accumulated gradients through Burn's training loop: the same training as on
+//! one device with larger batches, and an end where a worker fails.
+#![allow(clippy::unwrap_used)]
+
+mod digits;
+mod equality;
+mod failures;
+#[path = "../plane/mod.rs"]
+mod plane;
+#[path = "../quiet/mod.rs"]
+mod quiet;
+mod refused;
+mod run;
