@@ -1,6 +1,6 @@
 //! Sums, and products with fixed factors, element by element with broadcasting.
 
-use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use super::{Contribution, Interval, Operator, Region, Step};
 use crate::tensor::AnyTensor;
 
 /// `left + right`.
@@ -88,13 +88,6 @@ impl Operator for Sub {
 }
 
 impl Operator for Mul {
-    fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
-        operands
-            .iter()
-            .all(|operand| operand.perturbed)
-            .then(|| Refusal::unsupported("both factors depend on the perturbed input"))
-    }
-
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().mul(inputs[1].clone())
     }
@@ -116,13 +109,6 @@ impl Operator for Mul {
 }
 
 impl Operator for Div {
-    fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
-        operands
-            .get(1)
-            .is_some_and(|divisor| divisor.perturbed)
-            .then(|| Refusal::unsupported("the divisor depends on the perturbed input"))
-    }
-
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().div(inputs[1].clone())
     }

@@ -9,10 +9,14 @@
 
 mod batch_norm;
 mod conv;
+mod curve;
 mod elementwise;
+mod leaky_relu;
+mod lines;
 mod matmul;
 mod pad;
 mod pool;
+mod product;
 mod reduce;
 mod region;
 mod relu;
@@ -21,10 +25,16 @@ mod slice;
 
 pub(crate) use batch_norm::BatchNorm;
 pub(crate) use conv::{Conv, Geometry};
+pub(crate) use curve::{
+    Abs, Clamp, Elementwise, Erf, Exp, Gelu, Log, Log1p, LogSigmoid, Power, Recip, Sigmoid, Sine,
+    Sqrt, Tanh,
+};
 pub(crate) use elementwise::{Add, AddScalar, Div, Mul, MulScalar, Neg, Sub};
+pub(crate) use leaky_relu::LeakyRelu;
 pub(crate) use matmul::Matmul;
 pub(crate) use pad::Pad;
 pub(crate) use pool::AvgPool;
+pub(crate) use product::Product;
 pub(crate) use reduce::Reduce;
 pub(crate) use region::{Ball, Interval, Region, power_norm_scaled};
 pub(crate) use relu::Relu;
@@ -61,11 +71,24 @@ pub(crate) trait Operator: Debug + Send + Sync {
     /// above it: `Σ Aᵢ · inputᵢ + bias ≤ A · output`.
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution;
 
+    /// For an operator on one input that is not affine and works element by element: parallel lines
+    /// around it on an interval, if it has such a relaxation.
+    fn band(&self, input: &Interval) -> Option<Band> {
+        let _ = input;
+        None
+    }
+
     /// For an operator that is not affine: which elements of its input the relaxation is not
     /// exact on, given their interval. Full CROWN tightens these alone.
     fn open(&self, input: &Interval) -> AnyMask {
         input.upper.clone().greater(input.lower.clone())
     }
+}
+
+/// Parallel lines around an operator: `slope ∘ x + intercept` with the intercept's two bounds.
+pub(crate) struct Band {
+    pub(crate) slope: AnyTensor,
+    pub(crate) intercept: Interval,
 }
 
 /// Why an operator cannot be bounded.

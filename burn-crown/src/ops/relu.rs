@@ -1,6 +1,6 @@
 //! The rectifier.
 
-use super::{Contribution, Interval, Operator, Region, Step};
+use super::{Band, Contribution, Interval, Operator, Region, Step};
 use crate::bound::LowerSlope;
 use crate::tensor::{AnyMask, AnyTensor};
 
@@ -12,16 +12,16 @@ pub(crate) struct Relu;
 const WIDTH_FLOOR: f64 = 1e-8;
 
 /// `lower_slope · x ≤ max(x, 0) ≤ upper_slope · x + upper_intercept` on an interval.
-struct Relaxation {
-    lower_slope: AnyTensor,
-    upper_slope: AnyTensor,
-    upper_intercept: AnyTensor,
+pub(super) struct Relaxation {
+    pub(super) lower_slope: AnyTensor,
+    pub(super) upper_slope: AnyTensor,
+    pub(super) upper_intercept: AnyTensor,
 }
 
 impl Relaxation {
     /// The chord above (Zhang et al. 2018, table 2), the chosen slope below. A neuron that is
     /// active or dead on the whole interval gets slope 1 or 0 on both sides.
-    fn new(input: &Interval, slope: LowerSlope) -> Self {
+    pub(super) fn new(input: &Interval, slope: LowerSlope) -> Self {
         let lower = input.lower.clone().clamp_max(0.0);
         let upper = input.upper.clone().clamp_min(0.0);
         // With a floor under the width the chord of a degenerate interval is steeper than any
@@ -84,6 +84,18 @@ impl Operator for Relu {
             forms: vec![Some(form.reshape(&shape))],
             bias: Some(bias),
         }
+    }
+
+    fn band(&self, input: &Interval) -> Option<Band> {
+        let relaxation = Relaxation::new(input, LowerSlope::Same);
+        let upper = relaxation.upper_intercept;
+        Some(Band {
+            slope: relaxation.upper_slope,
+            intercept: Interval {
+                lower: AnyTensor::zeros(&upper.shape(), &upper),
+                upper,
+            },
+        })
     }
 
     fn open(&self, input: &Interval) -> AnyMask {

@@ -36,6 +36,19 @@ impl AnyTensor {
         ))
     }
 
+    pub(crate) fn lower(self, rhs: Self) -> AnyMask {
+        rhs.greater(self)
+    }
+
+    pub(crate) fn lower_scalar(self, rhs: f64) -> AnyMask {
+        let dtype = self.bool_dtype();
+        AnyMask(Dispatch::float_lower_elem(
+            self.0,
+            Scalar::Float(rhs),
+            dtype,
+        ))
+    }
+
     /// `value` where the mask holds, `self` elsewhere.
     pub(crate) fn mask_where(self, mask: AnyMask, value: Self) -> Self {
         Self(Dispatch::float_mask_where(self.0, mask.0, value.0))
@@ -58,6 +71,14 @@ impl AnyTensor {
 impl AnyMask {
     pub(crate) fn or(self, rhs: Self) -> Self {
         Self(Dispatch::bool_or(self.0, rhs.0))
+    }
+
+    pub(crate) fn and(self, rhs: Self) -> Self {
+        Self(Dispatch::bool_and(self.0, rhs.0))
+    }
+
+    pub(crate) fn not(self) -> Self {
+        Self(Dispatch::bool_not(self.0))
     }
 
     /// Whether any element is set, read back.

@@ -15,6 +15,7 @@ use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 use crate::error::BoundError;
 
 mod arithmetic;
+mod functions;
 mod mask;
 mod shape;
 
@@ -159,5 +160,13 @@ impl AnyTensor {
 
     pub(crate) fn detach(self) -> Self {
         Self(Dispatch::float_detach(self.0))
+    }
+
+    /// The values without gradient, off the autodiff device: for searches that no gradient goes
+    /// through.
+    pub(crate) fn without_autodiff(self) -> Self {
+        let shape = self.shape();
+        let flat = self.reshape(&[shape.iter().product()]);
+        Self::new(flat.into_tensor::<1>().without_autodiff()).reshape(&shape)
     }
 }

@@ -6,7 +6,10 @@
 use burn::backend::ir::{BinaryOpIr, TensorIr, UnaryOpIr};
 
 use super::lower::{Layout, Lowering, Value};
-use crate::ops::{Conv, Geometry, Matmul, Operator, Permute, Reduce, Refusal};
+use crate::ops::{
+    Conv, Div, Elementwise, Geometry, Matmul, Mul, Operator, Permute, Power, Product, Recip,
+    Reduce, Refusal,
+};
 
 /// Adds an operator whose operands keep the batch apart.
 pub(super) fn apply(
@@ -29,7 +32,10 @@ pub(super) fn operands<'a>(
 
 /// A node whose batch is a dim of its own.
 pub(super) fn plain(graph: &Lowering, ir: &TensorIr) -> Result<usize, Refusal> {
-    let value = graph.value(ir);
+    plain_node(graph.value(ir))
+}
+
+fn plain_node(value: Value) -> Result<usize, Refusal> {
     if value.layout != Layout::Plain {
         return Err(Refusal::mixes_batch(
             "it works on the batch merged with another dim, or in another place",
@@ -65,11 +71,22 @@ pub(super) fn binary(
     operator: impl Operator + 'static,
     op: &BinaryOpIr,
 ) -> Result<(), Refusal> {
-    let (left, right) = (graph.value(&op.lhs), graph.value(&op.rhs));
+    let values = [graph.value(&op.lhs), graph.value(&op.rhs)];
+    combine(graph, operator, values, &op.out)
+}
+
+/// An operator on two values, element by element with broadcasting.
+fn combine(
+    graph: &mut Lowering,
+    operator: impl Operator + 'static,
+    [left, right]: [Value; 2],
+    out: &TensorIr,
+) -> Result<(), Refusal> {
     let merged = |value: Value| value.layout == Layout::Merged;
     if !merged(left) && !merged(right) {
-        let inputs = operands(graph, [&op.lhs, &op.rhs])?;
-        return apply(graph, operator, inputs, &op.out);
+        let inputs = [left, right].into_iter().map(plain_node);
+        let inputs = inputs.collect::<Result<_, _>>()?;
+        return apply(graph, operator, inputs, out);
     }
     let merged_node = if merged(left) { left.node } else { right.node };
     let shape = graph.shape(merged_node).to_vec();
@@ -80,7 +97,39 @@ pub(super) fn binary(
         split_fixed(graph, value)
     };
     let inputs = vec![aligned(left)?, aligned(right)?];
-    apply_merged(graph, operator, inputs, &op.out)
+    apply_merged(graph, operator, inputs, out)
+}
+
+/// A product, by the operator that fits its factors.
+pub(super) fn multiply(graph: &mut Lowering, op: &BinaryOpIr) -> Result<(), Refusal> {
+    let factors = [graph.value(&op.lhs), graph.value(&op.rhs)];
+    let [left, right] = factors;
+    if factors
+        .iter()
+        .any(|factor| !graph.is_perturbed(factor.node))
+    {
+        return combine(graph, Mul, factors, &op.out);
+    }
+    if left.node == right.node && left.layout == right.layout {
+        return element_wise(graph, Elementwise(Power(2.0)), &op.lhs, &op.out);
+    }
+    combine(graph, Product, factors, &op.out)
+}
+
+/// A quotient; by a perturbed divisor, the product with its reciprocal.
+pub(super) fn divide(graph: &mut Lowering, op: &BinaryOpIr) -> Result<(), Refusal> {
+    let (dividend, divisor) = (graph.value(&op.lhs), graph.value(&op.rhs));
+    if !graph.is_perturbed(divisor.node) {
+        return combine(graph, Div, [dividend, divisor], &op.out);
+    }
+    let shape = graph.shape(divisor.node).to_vec();
+    let node = graph.apply(Elementwise(Recip), vec![divisor.node], shape)?;
+    let factors = [dividend, Value { node, ..divisor }];
+    if graph.is_perturbed(dividend.node) {
+        combine(graph, Product, factors, &op.out)
+    } else {
+        combine(graph, Mul, factors, &op.out)
+    }
 }
 
 /// Adds an operator whose result was recorded with the batch merged with its second dim.

@@ -6,13 +6,14 @@ use burn::backend::ir::{
 };
 
 use super::emit::{
-    apply, binary, conv, element_wise, matmul, operands, permute, plain, reduce, reduce_all,
-    reshape, unary,
+    apply, binary, conv, divide, element_wise, matmul, multiply, operands, permute, plain, reduce,
+    reduce_all, reshape, unary,
 };
 use super::lower::Lowering;
 use crate::ops::{
-    Add, AddScalar, AvgPool, BatchNorm, Div, Expand, Geometry, Mul, MulScalar, Neg, Pad, Refusal,
-    Relu, Slice, Sub,
+    Abs, Add, AddScalar, AvgPool, BatchNorm, Clamp, Elementwise, Erf, Exp, Expand, Gelu, Geometry,
+    LeakyRelu, Log, Log1p, LogSigmoid, MulScalar, Neg, Pad, Power, Recip, Refusal, Relu, Sigmoid,
+    Sine, Slice, Sqrt, Sub, Tanh,
 };
 
 /// The name of an operator in messages: Burn's own.
@@ -47,11 +48,9 @@ pub(super) fn lower(operation: &OperationIr, graph: &mut Lowering) -> Result<(),
     match operation {
         OperationIr::BaseFloat(op) => base(op, graph),
         OperationIr::NumericFloat(_, op) => numeric(op, graph),
-        OperationIr::Float(_, FloatOperationIr::Matmul(op)) => {
-            matmul(graph, &op.lhs, &op.rhs, &op.out)
-        }
+        OperationIr::Float(_, op) => float(op, graph),
         OperationIr::Module(op) => module(op, graph),
-        OperationIr::Activation(ActivationOperationIr::Relu(op)) => unary(graph, Relu, op),
+        OperationIr::Activation(op) => activation(op, graph),
         _ => Err(unknown()),
     }
 }
@@ -87,12 +86,60 @@ fn base(op: &BaseOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
     }
 }
 
+fn float(op: &FloatOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
+    match op {
+        FloatOperationIr::Matmul(op) => matmul(graph, &op.lhs, &op.rhs, &op.out),
+        FloatOperationIr::Exp(op) => unary(graph, Elementwise(Exp), op),
+        FloatOperationIr::Log(op) => unary(graph, Elementwise(Log), op),
+        FloatOperationIr::Log1p(op) => unary(graph, Elementwise(Log1p), op),
+        FloatOperationIr::Sqrt(op) => unary(graph, Elementwise(Sqrt), op),
+        FloatOperationIr::Recip(op) => unary(graph, Elementwise(Recip), op),
+        FloatOperationIr::PowfScalar(op) => {
+            let power = Elementwise(Power(op.rhs.elem()));
+            element_wise(graph, power, &op.lhs, &op.out)
+        }
+        FloatOperationIr::Erf(op) => unary(graph, Elementwise(Erf), op),
+        FloatOperationIr::Tanh(op) => unary(graph, Elementwise(Tanh), op),
+        FloatOperationIr::Sin(op) => unary(graph, Sine::sin(), op),
+        FloatOperationIr::Cos(op) => unary(graph, Sine::cos(), op),
+        _ => Err(unknown()),
+    }
+}
+
+fn activation(op: &ActivationOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
+    match op {
+        ActivationOperationIr::Relu(op) => unary(graph, Relu, op),
+        ActivationOperationIr::LeakyRelu(op) => {
+            let slope = Some(op.rhs.elem());
+            element_wise(graph, LeakyRelu { slope }, &op.lhs, &op.out)
+        }
+        ActivationOperationIr::PRelu(op) => binary(graph, LeakyRelu { slope: None }, op),
+        ActivationOperationIr::Sigmoid(op) => unary(graph, Elementwise(Sigmoid), op),
+        ActivationOperationIr::LogSigmoid(op) => unary(graph, Elementwise(LogSigmoid), op),
+        ActivationOperationIr::Gelu(op) => unary(graph, Elementwise(Gelu), op),
+        ActivationOperationIr::HardSigmoid(op) => {
+            let scale: f64 = op.alpha.elem();
+            if scale <= 0.0 {
+                return Err(Refusal::unsupported("its slope must be positive"));
+            }
+            let clamp = Clamp {
+                scale,
+                shift: op.beta.elem(),
+                low: 0.0,
+                high: 1.0,
+            };
+            element_wise(graph, Elementwise(clamp), &op.tensor, &op.out)
+        }
+        _ => Err(unknown()),
+    }
+}
+
 fn numeric(op: &NumericOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
     match op {
         NumericOperationIr::Add(op) => binary(graph, Add, op),
         NumericOperationIr::Sub(op) => binary(graph, Sub, op),
-        NumericOperationIr::Mul(op) => binary(graph, Mul, op),
-        NumericOperationIr::Div(op) => binary(graph, Div, op),
+        NumericOperationIr::Mul(op) => multiply(graph, op),
+        NumericOperationIr::Div(op) => divide(graph, op),
         NumericOperationIr::AddScalar(op) => {
             element_wise(graph, AddScalar(op.rhs.elem()), &op.lhs, &op.out)
         }
@@ -110,6 +157,19 @@ fn numeric(op: &NumericOperationIr, graph: &mut Lowering) -> Result<(), Refusal>
             element_wise(graph, MulScalar(1.0 / divisor), &op.lhs, &op.out)
         }
         NumericOperationIr::Neg(op) => unary(graph, Neg, op),
+        NumericOperationIr::Abs(op) => unary(graph, Elementwise(Abs), op),
+        NumericOperationIr::Clamp(op) => {
+            let clamp = Elementwise(Clamp::between(op.min.elem(), op.max.elem()));
+            element_wise(graph, clamp, &op.tensor, &op.out)
+        }
+        NumericOperationIr::ClampMin(op) => {
+            let clamp = Elementwise(Clamp::between(op.rhs.elem(), f64::INFINITY));
+            element_wise(graph, clamp, &op.lhs, &op.out)
+        }
+        NumericOperationIr::ClampMax(op) => {
+            let clamp = Elementwise(Clamp::between(f64::NEG_INFINITY, op.rhs.elem()));
+            element_wise(graph, clamp, &op.lhs, &op.out)
+        }
         NumericOperationIr::SumDim(op) => reduce(graph, &op.input, &op.out, vec![op.axis], false),
         NumericOperationIr::MeanDim(op) => reduce(graph, &op.input, &op.out, vec![op.axis], true),
         NumericOperationIr::SumDims(op) => {

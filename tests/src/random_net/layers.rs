@@ -6,6 +6,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Slice, Tensor};
 use burn_crown::AnyTensor;
 
+use super::activations::{activate, magnitude};
 use super::elementwise::{Operand, at_rank, flat};
 
 /// Whether a network computes its value or the sum of the absolute values of its terms.
@@ -36,6 +37,8 @@ pub enum Layer {
     Relu(nn::Relu),
     /// The rectifier as a function.
     Rectify(usize),
+    /// A function of each element, by its index in the list of functions.
+    Activation(usize),
     /// With a parameter or a constant.
     Operand(Operand),
     /// With a scalar.
@@ -46,6 +49,10 @@ pub enum Layer {
     Plus(usize),
     /// Minus an earlier value, by its index.
     Minus(usize),
+    /// Times an earlier value, by its index.
+    Times(usize),
+    /// A slope below zero for each channel.
+    PRelu(nn::PRelu),
     /// `x · W`, without merging the batch.
     MatmulRight(Matrix),
     /// `W · x`.
@@ -115,6 +122,8 @@ impl Layer {
             Self::BatchNorm(layer) => at_rank!(x, |x| layer.forward(x)),
             Self::Relu(layer) => at_rank!(x, |x| layer.forward(x)),
             Self::Rectify(_) => at_rank!(x, |x| relu(x)),
+            Self::Activation(index) if signs => at_rank!(x, |x| activate(*index, x)),
+            Self::Activation(_) => at_rank!(x, |x| magnitude(x)),
             Self::Operand(operand) => operand.forward(x, signs),
             Self::Scalar(scalar) => at_rank!(x, |x| scalar.forward(x, signs)),
             Self::Negate(_) if signs => at_rank!(x, |x| x.neg()),
@@ -125,6 +134,11 @@ impl Layer {
             Self::Plus(index) | Self::Minus(index) => {
                 at_rank!(x, |x| x + values[*index].clone().into_tensor::<D>())
             }
+            Self::Times(index) => {
+                at_rank!(x, |x| x * values[*index].clone().into_tensor::<D>())
+            }
+            Self::PRelu(layer) if signs => at_rank!(x, |x| layer.forward(x)),
+            Self::PRelu(_) => at_rank!(x, |x| magnitude(x)),
             Self::MatmulRight(matrix) => {
                 at_rank!(x, |x| x.matmul(matrix.weight.val().unsqueeze::<D>()))
             }

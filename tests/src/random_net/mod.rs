@@ -1,5 +1,6 @@
 //! Random networks of every supported operator, from recipes that a property test can shrink.
 
+mod activations;
 mod elementwise;
 mod layers;
 mod recipe;
@@ -65,10 +66,19 @@ impl<const D: usize> RandomNet<D> {
         flat(values.swap_remove(values.len() - 1))
     }
 
-    /// Whether no layer is a rectifier.
+    /// Whether no layer bends.
     pub fn is_affine(&self) -> bool {
-        let rectifier = |layer: &Layer| matches!(layer, Layer::Relu(_) | Layer::Rectify(_));
-        !self.layers.iter().any(rectifier)
+        let bends = |layer: &Layer| {
+            matches!(
+                layer,
+                Layer::Relu(_)
+                    | Layer::Rectify(_)
+                    | Layer::Activation(_)
+                    | Layer::PRelu(_)
+                    | Layer::Times(_)
+            )
+        };
+        !self.layers.iter().any(bends)
     }
 
     /// The network whose every term is the absolute value of this one's: its output at `|x|` is the

@@ -3,10 +3,13 @@
 use burn::module::Param;
 use burn::nn::conv::{Conv1dConfig, Conv2dConfig};
 use burn::nn::pool::{AvgPool1dConfig, AvgPool2dConfig};
-use burn::nn::{BatchNormConfig, LinearConfig, PaddingConfig1d, PaddingConfig2d, Relu};
+use burn::nn::{
+    BatchNormConfig, LinearConfig, PReluConfig, PaddingConfig1d, PaddingConfig2d, Relu,
+};
 use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 
+use super::activations::ACTIVATIONS;
 use super::elementwise::{Combine, Operand};
 use super::layers::{Layer, Matrix, Part, Scalar};
 
@@ -40,6 +43,8 @@ pub enum Recipe {
     BatchNorm,
     /// The rectifier, as a module or a function.
     Relu { function: bool },
+    /// A smooth or kinked function of each element.
+    Activation { pick: usize },
     /// A parameter or constant that is broadcast along the dims where `along` says so.
     Operand {
         along: [bool; 3],
@@ -56,6 +61,10 @@ pub enum Recipe {
     Negate,
     /// Plus or minus an earlier value of the same shape.
     Skip { pick: usize, minus: bool },
+    /// Times an earlier value of the same shape.
+    Product { pick: usize },
+    /// `nn::PRelu`, with a slope for each channel or one for all.
+    PRelu { shared: bool },
     /// A product with a matrix from the right or the left.
     Matmul { size: usize, left: bool },
     /// Other dims behind the batch; none are `Flatten`.
@@ -124,12 +133,15 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         ),
         1 => Just(Recipe::BatchNorm),
         6 => any::<bool>().prop_map(|function| Recipe::Relu { function }),
+        2 => (0..ACTIVATIONS.len()).prop_map(|pick| Recipe::Activation { pick }),
         3 => (any::<[bool; 3]>(), any::<bool>(), combine)
             .prop_map(|(along, constant, combine)| Recipe::Operand { along, constant, combine }),
         1 => (prop::sample::select(vec![-1.5, 0.5, 2.0]), -1.0..1.0, any::<bool>())
             .prop_map(|(factor, term, inverse)| Recipe::Scalar { factor, term, inverse }),
         1 => Just(Recipe::Negate),
         2 => (0..8usize, any::<bool>()).prop_map(|(pick, minus)| Recipe::Skip { pick, minus }),
+        1 => (0..8usize).prop_map(|pick| Recipe::Product { pick }),
+        1 => any::<bool>().prop_map(|shared| Recipe::PRelu { shared }),
         2 => (1..=4usize, any::<bool>()).prop_map(|(size, left)| Recipe::Matmul { size, left }),
         2 => prop::collection::vec(0..6usize, 0..3).prop_map(|picks| Recipe::Reshape { picks }),
         1 => (0..6usize, any::<bool>()).prop_map(|(pick, swap)| Recipe::Transpose { pick, swap }),
@@ -164,6 +176,7 @@ impl Recipe {
             )),
             Self::Relu { function: true } => Some(Layer::Rectify(0)),
             Self::Relu { function: false } => Some(Layer::Relu(Relu::new())),
+            Self::Activation { pick } => Some(Layer::Activation(*pick)),
             Self::Operand {
                 along,
                 constant,
@@ -189,11 +202,14 @@ impl Recipe {
                 inverse: *inverse,
             })),
             Self::Negate => Some(Layer::Negate(0)),
+            Self::Product { pick } => Some(Layer::Times(alike(values, shape, *pick))),
+            Self::PRelu { shared } => {
+                let slopes = if *shared { 1 } else { shape[1] };
+                let config = PReluConfig::new().with_num_parameters(slopes);
+                Some(Layer::PRelu(config.init(device)))
+            }
             Self::Skip { pick, minus } => {
-                let same: Vec<usize> = (0..values.len())
-                    .filter(|&index| values[index] == shape)
-                    .collect();
-                let index = same[pick % same.len()];
+                let index = alike(values, shape, *pick);
                 Some(if *minus {
                     Layer::Minus(index)
                 } else {
@@ -357,6 +373,14 @@ impl Recipe {
             _ => None,
         }
     }
+}
+
+/// One of the values of a shape.
+fn alike(values: &[Vec<usize>], shape: &[usize], pick: usize) -> usize {
+    let same: Vec<usize> = (0..values.len())
+        .filter(|&index| values[index] == shape)
+        .collect();
+    same[pick % same.len()]
 }
 
 /// From before and after each dim to Burn's order.

@@ -44,6 +44,19 @@ fn what_is_computed_from_constants_alone_may_be_anything() {
 }
 
 #[test]
+fn a_value_times_itself_and_over_another() {
+    module!(Ratio(first), |this, x| {
+        let y = this.first.forward(x);
+        let above_one = (y.clone() * y.clone()) + 1.0;
+        (y.clone() / above_one.clone()) * (Tensor::ones_like(&y) / above_one)
+    });
+    let module = Ratio {
+        first: linear(3, 2),
+    };
+    assert_holds(&module, module.forward(input()));
+}
+
+#[test]
 fn a_part_of_the_features_with_a_step() {
     module!(Halves(first), |this, x| {
         let reversed = x.clone().slice_dim(1, s![..;-2]);

@@ -1,0 +1,248 @@
+//! Functions that are convex or concave wherever they are defined, and powers.
+
+use super::{Curve, Piece};
+use crate::ops::Interval;
+use crate::tensor::{AnyMask, AnyTensor};
+
+const CONVEX: Piece = Piece::convex(f64::NEG_INFINITY, f64::INFINITY);
+const CONCAVE: Piece = Piece::concave(f64::NEG_INFINITY, f64::INFINITY);
+
+/// `exp(x)`.
+#[derive(Debug)]
+pub(crate) struct Exp;
+
+/// The natural logarithm of a positive number.
+#[derive(Debug)]
+pub(crate) struct Log;
+
+/// `log(1 + x)`.
+#[derive(Debug)]
+pub(crate) struct Log1p;
+
+/// The square root.
+#[derive(Debug)]
+pub(crate) struct Sqrt;
+
+/// `1 / x` on an interval without zero.
+#[derive(Debug)]
+pub(crate) struct Recip;
+
+/// `log(1 / (1 + exp(−x)))`.
+#[derive(Debug)]
+pub(crate) struct LogSigmoid;
+
+/// `|x|`.
+#[derive(Debug)]
+pub(crate) struct Abs;
+
+/// `x` to a fixed power.
+#[derive(Debug)]
+pub(crate) struct Power(pub(crate) f64);
+
+impl Curve for Exp {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.exp()
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        x.exp()
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        vec![CONVEX]
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+
+    fn touch(&self, interval: &Interval) -> AnyTensor {
+        // Farther than 1 from the lower end, the tangent would be negative there, where what follows
+        // an exponential (a sum under a fraction, a logarithm) relies on its sign.
+        interval
+            .center()
+            .min(interval.lower.clone().add_scalar(0.99))
+    }
+}
+
+impl Curve for Log {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.log()
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        x.recip()
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        vec![CONCAVE]
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+
+    fn outside(&self, interval: &Interval) -> Option<AnyMask> {
+        Some(interval.lower.clone().greater_scalar(0.0).not())
+    }
+}
+
+impl Curve for Log1p {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.log1p()
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        x.add_scalar(1.0).recip()
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        vec![CONCAVE]
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+
+    fn outside(&self, interval: &Interval) -> Option<AnyMask> {
+        Some(interval.lower.clone().greater_scalar(-1.0).not())
+    }
+}
+
+impl Curve for Sqrt {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.sqrt()
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        // Finite at zero, where the tangent is upright: any line through a point above it will do.
+        x.clamp_min(f64::from(f32::MIN_POSITIVE))
+            .sqrt()
+            .recip()
+            .mul_scalar(0.5)
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        vec![CONCAVE]
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+
+    fn outside(&self, interval: &Interval) -> Option<AnyMask> {
+        Some(interval.lower.clone().greater_equal_scalar(0.0).not())
+    }
+}
+
+impl Curve for Recip {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.recip()
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        x.clone().mul(x).recip().neg()
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        vec![
+            Piece::concave(f64::NEG_INFINITY, 0.0),
+            Piece::convex(0.0, f64::INFINITY),
+        ]
+    }
+
+    fn outside(&self, interval: &Interval) -> Option<AnyMask> {
+        Some(touches_zero(interval))
+    }
+}
+
+impl Curve for LogSigmoid {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.log_sigmoid()
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        x.neg().sigmoid()
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        vec![CONCAVE]
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+}
+
+impl Curve for Abs {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.abs()
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        let ones = AnyTensor::full(&x.shape(), 1.0, &x);
+        ones.mask_fill(x.lower_scalar(0.0), -1.0)
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        vec![CONVEX]
+    }
+}
+
+impl Power {
+    fn is_whole(&self) -> bool {
+        self.0.fract() == 0.0
+    }
+
+    fn is_even(&self) -> bool {
+        self.0 % 2.0 == 0.0
+    }
+}
+
+impl Curve for Power {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.powf(self.0)
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        // A root is upright at zero: see the square root.
+        let x = match self.is_whole() {
+            true => x,
+            false => x.clamp_min(f64::from(f32::MIN_POSITIVE)),
+        };
+        x.powf(self.0 - 1.0).mul_scalar(self.0)
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        let bends_up = self.0 >= 1.0 || self.0 <= 0.0;
+        if !self.is_whole() {
+            return vec![if bends_up { CONVEX } else { CONCAVE }];
+        }
+        let positive = Piece::convex(0.0, f64::INFINITY);
+        match (self.is_even(), self.0 >= 0.0) {
+            (true, true) => vec![CONVEX],
+            (true, false) => vec![Piece::convex(f64::NEG_INFINITY, 0.0), positive],
+            (false, _) => vec![Piece::concave(f64::NEG_INFINITY, 0.0), positive],
+        }
+    }
+
+    fn is_increasing(&self) -> bool {
+        self.0 >= 0.0 && !(self.is_whole() && self.is_even())
+    }
+
+    fn outside(&self, interval: &Interval) -> Option<AnyMask> {
+        match (self.is_whole(), self.0 >= 0.0) {
+            (true, true) => None,
+            (true, false) => Some(touches_zero(interval)),
+            (false, true) => Some(interval.lower.clone().greater_equal_scalar(0.0).not()),
+            (false, false) => Some(interval.lower.clone().greater_scalar(0.0).not()),
+        }
+    }
+}
+
+/// The elements whose interval holds zero.
+fn touches_zero(interval: &Interval) -> AnyMask {
+    let positive = interval.lower.clone().greater_scalar(0.0);
+    let negative = interval.upper.clone().lower_scalar(0.0);
+    positive.or(negative).not()
+}

@@ -1,0 +1,132 @@
+//! Functions of one variable, element by element: what a function says of itself, and the operator
+//! that bounds any of them.
+//!
+//! A function is a chain of pieces, each convex or concave. That is all that its tightest lines
+//! need, see [`support`]; a new function is a value, a slope and its pieces.
+
+mod convex;
+mod gated;
+mod kinked;
+mod periodic;
+mod s_shaped;
+mod support;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use convex::{Abs, Exp, Log, Log1p, LogSigmoid, Power, Recip, Sqrt};
+pub(crate) use gated::Gelu;
+pub(crate) use kinked::Clamp;
+pub(crate) use periodic::Sine;
+pub(crate) use s_shaped::{Erf, Sigmoid, Tanh};
+
+use std::fmt::Debug;
+
+#[cfg(test)]
+use super::lines::Lines;
+use super::{Contribution, Interval, Operator, Region, Step};
+use crate::tensor::{AnyMask, AnyTensor};
+
+/// A part of the line on which a function is convex or concave; straight is both.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Piece {
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+    pub(crate) bend: Bend,
+}
+
+/// How a function bends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Bend {
+    /// Its slope does not fall.
+    Convex,
+    /// Its slope does not rise.
+    Concave,
+}
+
+impl Piece {
+    const fn convex(from: f64, to: f64) -> Self {
+        let bend = Bend::Convex;
+        Self { from, to, bend }
+    }
+
+    const fn concave(from: f64, to: f64) -> Self {
+        let bend = Bend::Concave;
+        Self { from, to, bend }
+    }
+}
+
+/// A continuous function of one variable.
+pub(crate) trait Curve: Debug + Send + Sync {
+    /// The function.
+    fn value(&self, x: AnyTensor) -> AnyTensor;
+
+    /// Its derivative; at a kink, that of one side.
+    fn slope(&self, x: AnyTensor) -> AnyTensor;
+
+    /// The pieces from left to right, without gaps.
+    fn pieces(&self) -> Vec<Piece>;
+
+    /// Where the slope jumps: a tightest line may go through such a point.
+    fn kinks(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// Whether it never falls, so that the ends of an interval are mapped to its bounds.
+    fn is_increasing(&self) -> bool {
+        false
+    }
+
+    /// Where the tangent of a convex or concave function touches it: in the middle of the interval,
+    /// where the area between the two is smallest.
+    fn touch(&self, interval: &Interval) -> AnyTensor {
+        interval.center()
+    }
+
+    /// The elements whose interval leaves the function's domain, if it has one.
+    fn outside(&self, interval: &Interval) -> Option<AnyMask> {
+        let _ = interval;
+        None
+    }
+}
+
+/// A function of one variable as an operator.
+#[derive(Debug)]
+pub(crate) struct Elementwise<C>(pub(crate) C);
+
+impl<C: Curve> Elementwise<C> {
+    /// A bound where the function is defined on the interval, else NaN, which certifies nothing.
+    fn inside(&self, bound: AnyTensor, interval: &Interval) -> AnyTensor {
+        match self.0.outside(interval) {
+            Some(outside) => bound.mask_fill(outside, f64::NAN),
+            None => bound,
+        }
+    }
+}
+
+impl<C: Curve> Operator for Elementwise<C> {
+    fn is_affine(&self) -> bool {
+        false
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        self.0.value(inputs[0].clone())
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        let input = inputs[0].interval();
+        let range = if self.0.is_increasing() {
+            input.clone().map(|bound| self.0.value(bound))
+        } else {
+            support::range(&self.0, &input)
+        };
+        Region::Box(range.map(|bound| self.inside(bound, &input)))
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let input = step.interval(0);
+        let mut lines = support::lines(&self.0, &input);
+        lines.lower.intercept = self.inside(lines.lower.intercept, &input);
+        lines.upper.intercept = self.inside(lines.upper.intercept, &input);
+        lines.backward(form, step)
+    }
+}

@@ -1,0 +1,81 @@
+//! Functions that rise between two levels: convex below zero, concave above.
+
+use std::f64::consts::FRAC_2_SQRT_PI;
+
+use super::{Curve, Piece};
+use crate::tensor::AnyTensor;
+
+/// `1 / (1 + exp(−x))`.
+#[derive(Debug)]
+pub(crate) struct Sigmoid;
+
+/// The hyperbolic tangent.
+#[derive(Debug)]
+pub(crate) struct Tanh;
+
+/// The error function.
+#[derive(Debug)]
+pub(crate) struct Erf;
+
+fn pieces() -> Vec<Piece> {
+    vec![
+        Piece::convex(f64::NEG_INFINITY, 0.0),
+        Piece::concave(0.0, f64::INFINITY),
+    ]
+}
+
+impl Curve for Sigmoid {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.sigmoid()
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        x.clone().sigmoid().mul(x.neg().sigmoid())
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        pieces()
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+}
+
+impl Curve for Tanh {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.tanh()
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        // By the logistic function, which keeps its precision where tanh is nearly ±1.
+        let (up, down) = (x.clone().mul_scalar(2.0), x.mul_scalar(-2.0));
+        up.sigmoid().mul(down.sigmoid()).mul_scalar(4.0)
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        pieces()
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+}
+
+impl Curve for Erf {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.erf()
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        x.clone().mul(x).neg().exp().mul_scalar(FRAC_2_SQRT_PI)
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        pieces()
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+}

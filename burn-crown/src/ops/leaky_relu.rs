@@ -1,0 +1,100 @@
+//! The rectifier that lets a share of negative values through.
+
+use super::lines::{Line, Lines};
+use super::relu::{self, Relu};
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use crate::tensor::{AnyMask, AnyTensor};
+
+/// `max(x, 0) + slope · min(x, 0)`.
+#[derive(Debug)]
+pub(crate) struct LeakyRelu {
+    /// The slope below zero; without one, it is the second operand, which is fixed.
+    pub(crate) slope: Option<f64>,
+}
+
+impl LeakyRelu {
+    /// The slope, of a shape that broadcasts over `like`.
+    fn slope(&self, like: &AnyTensor, operand: impl FnOnce() -> AnyTensor) -> AnyTensor {
+        match self.slope {
+            Some(slope) => AnyTensor::full(&vec![1; like.rank()], slope, like),
+            None => operand(),
+        }
+    }
+}
+
+/// What the rectifier's share in the function is.
+fn rectified_share(slope: &AnyTensor) -> AnyTensor {
+    slope.clone().neg().add_scalar(1.0)
+}
+
+fn value(x: AnyTensor, slope: &AnyTensor) -> AnyTensor {
+    let positive = x.clone().relu();
+    let negative = x.sub(positive.clone());
+    positive.add(negative.mul(slope.clone()))
+}
+
+impl Operator for LeakyRelu {
+    fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
+        operands
+            .get(1)
+            .is_some_and(|slope| slope.perturbed)
+            .then(|| Refusal::unsupported("its slope depends on the perturbed input"))
+    }
+
+    fn is_affine(&self) -> bool {
+        false
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        let slope = self.slope(&inputs[0], || inputs[1].clone());
+        value(inputs[0].clone(), &slope)
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        let input = inputs[0].interval();
+        let slope = self.slope(&input.lower, || inputs[1].fixed());
+        let ends = input.clone().map(|bound| value(bound, &slope));
+        let lowest = ends.lower.clone().min(ends.upper.clone());
+        // With a negative slope, the function is lowest at zero.
+        let at_zero = lowest.clone().clamp_max(0.0);
+        Region::Box(Interval {
+            lower: lowest.mask_where(Relu.open(&input), at_zero),
+            upper: ends.lower.max(ends.upper),
+        })
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let input = step.interval(0);
+        let slope = self.slope(&input.lower, || step.fixed(1));
+        // The function is `slope · x + share · relu(x)`: a negative share turns the rectifier's
+        // lines over.
+        let share = rectified_share(&slope).expand(&input.lower.shape());
+        let (upright, turned) = (share.clone().clamp_min(0.0), share.clamp_max(0.0));
+        let rectifier = relu::Relaxation::new(&input, step.slope);
+        let sloped = |upright: AnyTensor, turned: AnyTensor| upright.add(turned).add(slope.clone());
+        let intercept = rectifier.upper_intercept;
+        let lines = Lines {
+            lower: Line {
+                slope: sloped(
+                    upright.clone().mul(rectifier.lower_slope.clone()),
+                    turned.clone().mul(rectifier.upper_slope.clone()),
+                ),
+                intercept: turned.clone().mul(intercept.clone()),
+            },
+            upper: Line {
+                slope: sloped(
+                    upright.clone().mul(rectifier.upper_slope),
+                    turned.mul(rectifier.lower_slope),
+                ),
+                intercept: upright.mul(intercept),
+            },
+        };
+        let Contribution { mut forms, bias } = lines.backward(form, step);
+        forms.resize_with(step.shapes.len(), || None);
+        Contribution { forms, bias }
+    }
+
+    fn open(&self, input: &Interval) -> AnyMask {
+        Relu.open(input)
+    }
+}

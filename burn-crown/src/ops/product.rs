@@ -1,0 +1,160 @@
+//! Products of two values that both depend on the perturbed input.
+
+use super::{Contribution, Interval, Operator, Region, Step};
+use crate::tensor::AnyTensor;
+
+/// `left · right`, element by element with broadcasting, both perturbed.
+#[derive(Debug)]
+pub(crate) struct Product;
+
+impl Operator for Product {
+    fn is_affine(&self) -> bool {
+        false
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().mul(inputs[1].clone())
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        let [x, y] = alike([0, 1].map(|index| inputs[index].interval()));
+        Region::Box(range(&x, &y))
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let [x, y] = alike([0, 1].map(|index| step.interval(index)));
+        let (batch, rows, shape) = (step.batch, step.rows, form.shape());
+        let features: usize = shape[1..].iter().product();
+        let form = form.reshape(&[batch, rows, features]);
+        let positive = form.clone().clamp_min(0.0);
+        // As a difference, so that a coefficient that is not a number stays one.
+        let negative = form.sub(positive.clone());
+        let (below, above) = (plane_below(&x, &y), plane_above(&x, &y));
+        let part = |low: AnyTensor, high: AnyTensor| {
+            let over_rows = |slope: AnyTensor| slope.reshape(&[batch, 1, features]);
+            positive
+                .clone()
+                .mul(over_rows(low))
+                .add(negative.clone().mul(over_rows(high)))
+                .reshape(&shape)
+        };
+        let constant = |form: &AnyTensor, intercept: AnyTensor| {
+            form.clone()
+                .matmul(intercept.reshape(&[batch, features, 1]))
+                .reshape(&[batch, rows])
+        };
+        let bias = constant(&positive, below.intercept).add(constant(&negative, above.intercept));
+        let of = |index: usize, form: AnyTensor| Some(form.sum_to(&step.form_shape(index)));
+        Contribution {
+            forms: vec![
+                of(0, part(below.x_slope, above.x_slope)),
+                of(1, part(below.y_slope, above.y_slope)),
+            ],
+            bias: Some(bias),
+        }
+    }
+}
+
+/// Two intervals broadcast to one shape.
+fn alike([x, y]: [Interval; 2]) -> [Interval; 2] {
+    let (left, right) = (x.lower.shape(), y.lower.shape());
+    let pairs = left.iter().zip(&right);
+    let shape: Vec<usize> = pairs.map(|(left, right)| *left.max(right)).collect();
+    [x, y].map(|interval| interval.map(|bound| bound.expand(&shape)))
+}
+
+/// `x_slope · x + y_slope · y + intercept`, each of the shape of the product.
+struct Plane {
+    x_slope: AnyTensor,
+    y_slope: AnyTensor,
+    intercept: AnyTensor,
+}
+
+/// The smallest and the largest product of two numbers from intervals.
+fn range(x: &Interval, y: &Interval) -> Interval {
+    let corners = [
+        x.lower.clone().mul(y.lower.clone()),
+        x.lower.clone().mul(y.upper.clone()),
+        x.upper.clone().mul(y.lower.clone()),
+        x.upper.clone().mul(y.upper.clone()),
+    ];
+    let extreme = |pick: fn(AnyTensor, AnyTensor) -> AnyTensor| {
+        let [first, rest @ ..] = corners.clone();
+        rest.into_iter().fold(first, pick)
+    };
+    Interval {
+        lower: extreme(AnyTensor::min),
+        upper: extreme(AnyTensor::max),
+    }
+}
+
+/// A plane below `x · y` for intervals of the product's shape.
+///
+/// McCormick (1976) gives two: `y_l x + x_l y − x_l y_l` and `y_u x + x_u y − x_u y_u`. They are
+/// equally high in the middle, and so is every mixture of them, which is a plane below as well. The
+/// mixture that falls least towards the corners is taken: it is one of the two, or flat in `x` or
+/// in `y`.
+fn plane_below(x: &Interval, y: &Interval) -> Plane {
+    let zeros = AnyTensor::zeros(&x.lower.shape(), &x.lower);
+    let mut best = (zeros.clone(), fall(x, y, &zeros));
+    let ones = zeros.add_scalar(1.0);
+    for share in [ones, share_at_zero(x), share_at_zero(y)] {
+        let falls = fall(x, y, &share);
+        let flatter = falls.clone().lower(best.1.clone());
+        best.0 = best.0.mask_where(flatter.clone(), share);
+        best.1 = best.1.mask_where(flatter, falls);
+    }
+    let share = best.0;
+    let rest = share.clone().neg().add_scalar(1.0);
+    let corner = |share: &AnyTensor, x: &AnyTensor, y: &AnyTensor| {
+        x.clone().mul(y.clone()).mul(share.clone())
+    };
+    Plane {
+        x_slope: mixture(y, &share),
+        y_slope: mixture(x, &share),
+        intercept: corner(&rest, &x.lower, &y.lower)
+            .add(corner(&share, &x.upper, &y.upper))
+            .neg(),
+    }
+}
+
+/// A plane above `x · y`: the negative of one below `x · (−y)`.
+fn plane_above(x: &Interval, y: &Interval) -> Plane {
+    let mirrored = Interval {
+        lower: y.upper.clone().neg(),
+        upper: y.lower.clone().neg(),
+    };
+    let Plane {
+        x_slope,
+        y_slope,
+        intercept,
+    } = plane_below(x, &mirrored);
+    Plane {
+        x_slope: x_slope.neg(),
+        y_slope,
+        intercept: intercept.neg(),
+    }
+}
+
+/// `(1 − share) · lower + share · upper`.
+fn mixture(interval: &Interval, share: &AnyTensor) -> AnyTensor {
+    let width = interval.upper.clone().sub(interval.lower.clone());
+    interval.lower.clone().add(width.mul(share.clone()))
+}
+
+/// By how much a plane falls from the middle to its lowest corner, without gradient.
+fn fall(x: &Interval, y: &Interval, share: &AnyTensor) -> AnyTensor {
+    let falls = |slope: &Interval, over: &Interval| mixture(slope, share).abs().mul(over.radius());
+    falls(y, x).add(falls(x, y)).detach()
+}
+
+/// The share at which the mixture of an interval's ends is as near to zero as it can be.
+fn share_at_zero(interval: &Interval) -> AnyTensor {
+    let width = interval.upper.clone().sub(interval.lower.clone());
+    let share = interval
+        .lower
+        .clone()
+        .neg()
+        .div(width.clamp_min(f64::from(f32::MIN_POSITIVE)));
+    share.clamp_min(0.0).clamp_max(1.0).detach()
+}
