@@ -128,6 +128,17 @@ pub enum BoundError {
     #[error("the specification does not fit the output: {0}")]
     Specification(String),
 
+    /// A bound was asked of a method that estimates.
+    #[error(
+        "random projections give estimates, which bound nothing and certify nothing; take the \
+         projections out of the `BoundConfig`, or train with `Analysis::estimate`"
+    )]
+    Estimate,
+
+    /// Random projections that cannot be drawn or have no estimator here.
+    #[error("the random projections are not valid: {0}")]
+    Projections(String),
+
     /// Input and parameters of different float types.
     #[error("the input is {input:?} but the parameters are {parameter:?}; convert one of them")]
     DataType {

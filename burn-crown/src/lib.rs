@@ -64,7 +64,7 @@ mod trace;
 pub mod train;
 mod verifier;
 
-pub use bound::{Analysis, BoundConfig, Bounds, LowerSlope, Method, certified};
+pub use bound::{Analysis, BoundConfig, Bounds, LowerSlope, Method, Projections, certified};
 pub use bounded::{Bounded, Signature};
 pub use burn_crown_macros::Bounded;
 pub use error::{BoundError, TraceError};

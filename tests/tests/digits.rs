@@ -5,9 +5,8 @@ mod quiet;
 
 use std::sync::Arc;
 
-use burn::data::dataloader::batcher::Batcher;
 use burn::optim::AdamConfig;
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burn::tensor::{Bool, Tensor};
 use burn::train::{InferenceStep, SupervisedTraining};
 use burn_crown::Perturbation;
 use burn_crown::train::{
@@ -15,40 +14,18 @@ use burn_crown::train::{
     classified,
 };
 use burn_crown_tests::test_device;
-use crown_ibp::data::{Digits, ImageItem};
+use crown_ibp::data::Digits;
 use crown_ibp::models::{Cnn2Layer, Cnn2LayerConfig};
 use quiet::Quiet;
 
 const EPSILON: f64 = 0.05;
 const EPOCHS: usize = 12;
 
-#[derive(Clone)]
-struct ImageBatcher;
-
-impl Batcher<ImageItem, (Tensor<4>, Tensor<1, Int>)> for ImageBatcher {
-    fn batch(&self, items: Vec<ImageItem>, device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
-        let count = items.len();
-        let labels: Vec<i64> = items.iter().map(|item| i64::from(item.label)).collect();
-        let pixels: Vec<f32> = items.into_iter().flat_map(|item| item.pixels).collect();
-        (
-            Tensor::from_data(TensorData::new(pixels, [count, 1, 28, 28]), device),
-            Tensor::from_data(TensorData::new(labels, [count]), device),
-        )
-    }
-}
-
 /// The errors in percent on other digits than those of training: clean, and verified by interval
 /// bounds.
 fn errors(learner: &RobustLearner<Cnn2Layer, 4>) -> (f64, f64) {
     let (images, labels) = Digits::new(2, 500).draw().tensors(0..500, &test_device());
-    let output = InferenceStep::step(
-        learner,
-        RobustBatch {
-            images,
-            labels,
-            step: 0,
-        },
-    );
+    let output = InferenceStep::step(learner, RobustBatch::new(images, labels, 0));
     let right = classified(output.logits, output.labels);
     let percent = |good: Tensor<1, Bool>| 100.0 - 100.0 * good.float().mean().into_scalar::<f64>();
     (percent(right), percent(output.verified))
@@ -57,11 +34,12 @@ fn errors(learner: &RobustLearner<Cnn2Layer, 4>) -> (f64, f64) {
 #[test]
 fn certified_training_on_digits_reaches_its_verified_error() {
     let data = Arc::new(Digits::new(1, 3_000).draw());
-    let train = RobustDataLoader::new(data, ImageBatcher, 64)
+    let batcher = data.batcher();
+    let train = RobustDataLoader::new(data, batcher.clone(), 64)
         .unwrap()
         .with_shuffle(1);
     let valid = Arc::new(Digits::new(3, 100).draw());
-    let valid = RobustDataLoader::new(valid, ImageBatcher, 100).unwrap();
+    let valid = RobustDataLoader::new(valid, batcher, 100).unwrap();
 
     let schedule = EpsilonSchedule::new(EPSILON).over_epochs(1, 7, train.steps_per_epoch());
     let objective =

@@ -14,7 +14,8 @@ use burn_crown::{BoundConfig, LowerSlope, Method, Perturbation};
 use burn_crown_tests::tensors::TensorFile;
 use burn_crown_tests::{shared_folder, test_device};
 use crown_ibp::data::{DataSource, DatasetName, Split, load};
-use crown_ibp::models::{Cnn2Layer, Cnn2LayerConfig, Model, ModelConfig, import_safetensors};
+use crown_ibp::models::{Cnn2Layer, Cnn2LayerConfig, Model, ModelConfig};
+use crown_ibp::weights::load_weights;
 use serde_json::Value;
 
 /// The largest difference of a loss, relative.
@@ -41,9 +42,8 @@ fn objective(method: TrainingMethod, bound: BoundConfig, figures: &Value) -> Rob
 
 fn initial_model(folder: &Path) -> Model {
     let config = ModelConfig::Cnn2Layer(Cnn2LayerConfig::new(1, 28, 1));
-    let mut model = config.init(&test_device().autodiff());
-    import_safetensors(&mut model, folder.join("init.safetensors")).unwrap();
-    model
+    let device = test_device().autodiff();
+    load_weights(&config, &device, folder.join("init.safetensors")).unwrap()
 }
 
 fn layers(model: &Model) -> &Cnn2Layer {
@@ -132,11 +132,7 @@ fn steps_equal_the_reference(mode: &str, method: TrainingMethod, bound: BoundCon
     let losses = expected["losses"].as_array().unwrap();
     assert!(losses.len() >= 2);
     for (index, loss) in losses.iter().enumerate() {
-        let batch = RobustBatch {
-            images: images.clone(),
-            labels: labels.clone(),
-            step: HALF_WAY,
-        };
+        let batch = RobustBatch::new(images.clone(), labels.clone(), HALF_WAY);
         let output = learner.train_step(batch);
         let expected = loss.as_f64().unwrap();
         let found = output.item.loss.mean().into_scalar::<f64>();
@@ -219,4 +215,10 @@ fn mixed_crown_ibp_steps_equal_the_reference() {
 fn crown_steps_equal_the_reference() {
     let bound = BoundConfig::new(Method::Crown).with_all_neurons(true);
     steps_equal_the_reference("crown-full", TrainingMethod::Robust, bound);
+}
+
+#[test]
+fn convex_adversarial_steps_equal_the_reference() {
+    let bound = BoundConfig::new(Method::ConvexAdversarial);
+    steps_equal_the_reference("convex-adv", TrainingMethod::Robust, bound);
 }

@@ -3,7 +3,9 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{DType, Gradients, Tensor, TensorData};
-use burn_crown::{BoundConfig, GraphCache, LowerSlope, Method, Norm, Perturbation, Specification};
+use burn_crown::{
+    BoundConfig, GraphCache, LowerSlope, Method, Norm, Perturbation, Projections, Specification,
+};
 use burn_crown_tests::parameters::{map_parameters, to_vec};
 use burn_crown_tests::random_net::{Combine, RandomNet, Recipe};
 use burn_crown_tests::test_device;
@@ -48,6 +50,10 @@ fn objective<const D: usize>(
     let analysis = GraphCache::new()
         .analyse(net, input.clone(), perturbation)
         .unwrap();
+    if config.is_estimate() {
+        let estimate = analysis.estimate(&Specification::Outputs, config);
+        return estimate.unwrap().sum();
+    }
     let bounds = analysis.bounds(&Specification::Outputs, config).unwrap();
     bounds.lower.sum() - bounds.upper.sum().mul_scalar(0.5)
 }
@@ -120,7 +126,10 @@ fn check<const D: usize>(
 }
 
 fn configs() -> Vec<BoundConfig> {
-    let mut configs = vec![BoundConfig::new(Method::Interval)];
+    let mut configs = vec![
+        BoundConfig::new(Method::Interval),
+        BoundConfig::new(Method::ConvexAdversarial),
+    ];
     for slope in [
         LowerSlope::Adaptive,
         LowerSlope::Same,
@@ -228,6 +237,25 @@ fn residual_convolutions_with_batch_norm_and_pooling() {
         &tensor([1, 1, 2, 3]),
         &[Perturbation::linf(0.5), Perturbation::l2(0.8)],
     );
+}
+
+#[test]
+fn random_projections() {
+    let recipes = [linear(4), RELU, linear(3), RELU, linear(2)];
+    let net = RandomNet::<2>::new(&recipes, [1, 3], 3, DType::F64, &test_device());
+    let config = BoundConfig::new(Method::ConvexAdversarial);
+    for perturbation in [
+        Perturbation::linf(0.3),
+        Perturbation::linf(0.3).with_range(-1.0, 1.0),
+        Perturbation::l2(0.4),
+    ] {
+        for count in [1, 4, 9] {
+            let config = config
+                .clone()
+                .with_projections(Some(Projections::new(count)));
+            check(&net, &tensor([2, 3]), &perturbation, &config);
+        }
+    }
 }
 
 #[test]

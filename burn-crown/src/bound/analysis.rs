@@ -7,10 +7,10 @@ use burn::tensor::{Bool, Tensor};
 
 use super::backward::{Stop, lower_bound};
 use super::intervals::Intervals;
-use super::{BoundConfig, Method, crown};
+use super::{BoundConfig, Method, crown, projections};
 use crate::error::BoundError;
 use crate::graph::{Graph, Source};
-use crate::ops::Region;
+use crate::ops::{Interval, Region};
 use crate::perturbation::Input;
 use crate::spec::Specification;
 use crate::tensor::AnyTensor;
@@ -91,12 +91,13 @@ impl Analysis {
     ///
     /// # Errors
     ///
-    /// If the specification does not fit the output.
+    /// If the specification does not fit the output, or the config asks for an estimate.
     pub fn bounds(
         &self,
         specification: &Specification,
         config: &BoundConfig,
     ) -> Result<Bounds, BoundError> {
+        refuse_estimate(config)?;
         let target = self.target();
         if config.method == Method::Interval && matches!(specification, Specification::Outputs) {
             let mut intervals = self.intervals.borrow_mut();
@@ -110,7 +111,7 @@ impl Analysis {
             });
         }
         let rows = self.rows(specification)?;
-        let known = self.known_for(config);
+        let known = self.known_for(config)?;
         let bound = |rows| self.lower_rows(&known, rows, config);
         Ok(Bounds {
             lower: guarded(bound(rows.clone()), &known, target),
@@ -122,13 +123,30 @@ impl Analysis {
     ///
     /// # Errors
     ///
-    /// If the specification does not fit the output.
+    /// As for [`bounds`](Self::bounds).
     pub fn lower(
         &self,
         specification: &Specification,
         config: &BoundConfig,
     ) -> Result<Tensor<2>, BoundError> {
-        Ok(self.lower_from(self.rows(specification)?, config))
+        refuse_estimate(config)?;
+        self.estimate(specification, config)
+    }
+
+    /// What [`lower`](Self::lower) gives, `[B, S]`, or an estimate of it where the config has
+    /// [`projections`](BoundConfig::projections): something to train with. An estimate may lie
+    /// above the specification's values, so it certifies nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the specification does not fit the output, or the region and the operators have no such
+    /// estimate.
+    pub fn estimate(
+        &self,
+        specification: &Specification,
+        config: &BoundConfig,
+    ) -> Result<Tensor<2>, BoundError> {
+        self.lower_from(self.rows(specification)?, config)
     }
 
     /// [`lower`](Self::lower) by two methods, with the specification's rows made once.
@@ -138,31 +156,63 @@ impl Analysis {
         configs: [&BoundConfig; 2],
     ) -> Result<[Tensor<2>; 2], BoundError> {
         let rows = self.rows(specification)?;
-        Ok(configs.map(|config| self.lower_from(rows.clone(), config)))
+        let [first, second] = configs;
+        Ok([
+            self.lower_from(rows.clone(), first)?,
+            self.lower_from(rows, second)?,
+        ])
     }
 
-    fn lower_from(&self, rows: AnyTensor, config: &BoundConfig) -> Tensor<2> {
-        let known = self.known_for(config);
-        guarded(self.lower_rows(&known, rows, config), &known, self.target())
+    fn lower_from(&self, rows: AnyTensor, config: &BoundConfig) -> Result<Tensor<2>, BoundError> {
+        let known = self.known_for(config)?;
+        let lower = self.lower_rows(&known, rows, config);
+        Ok(guarded(lower, &known, self.target()))
     }
 
     /// The share of the inputs of nonlinear operators on which intervals leave the relaxation
     /// inexact, `[1]`: for rectifiers, of the neurons whose sign is open. Without gradient.
     pub fn unstable_share(&self) -> Tensor<1> {
+        let graph = &self.leaves.graph;
+        let neurons: usize = graph
+            .pre_activations(graph.output)
+            .into_iter()
+            .map(|index| graph.features(index))
+            .sum();
+        self.open_neurons().mean().div_scalar(neurons.max(1) as f64)
+    }
+
+    /// The number of inputs of nonlinear operators, for each image, on which intervals leave the
+    /// relaxation inexact, `[B]`: for rectifiers, of the neurons whose sign is open. Without
+    /// gradient.
+    pub fn open_neurons(&self) -> Tensor<1> {
         let mut intervals = self.intervals.borrow_mut();
         let graph = intervals.graph.clone();
-        let mut total = 0;
-        let mut open = AnyTensor::zeros(&[1], intervals.like());
+        let mut open = AnyTensor::zeros(&[graph.batch], intervals.like());
         for index in graph.pre_activations(graph.output) {
             let interval = intervals.ensure(index).interval().map(AnyTensor::detach);
-            total += graph.batch * graph.features(index);
             if let Some(mask) = crown::open_mask(&graph, index, &interval) {
                 let zeros = AnyTensor::zeros(&graph.nodes[index].shape, intervals.like());
-                let count = zeros.mask_fill(mask, 1.0).sum_features().sum_dims(&[0]);
-                open = open.add(count);
+                open = open.add(zeros.mask_fill(mask, 1.0).sum_features());
             }
         }
-        open.div_scalar(total.max(1) as f64).into_tensor()
+        open.into_tensor()
+    }
+
+    /// Interval bounds of the inputs of nonlinear operators (of rectifiers, the pre-activations),
+    /// in the order of the forward pass, each `[B, N]` for the `N` elements of an image.
+    pub(crate) fn pre_activations(&self) -> Vec<Bounds> {
+        let mut intervals = self.intervals.borrow_mut();
+        let graph = intervals.graph.clone();
+        let mut bounds = |index| {
+            let interval = intervals.ensure(index).interval();
+            let Interval { lower, upper } = interval.map(AnyTensor::flatten_features);
+            Bounds {
+                lower: lower.into_tensor(),
+                upper: upper.into_tensor(),
+            }
+        };
+        let nodes = graph.pre_activations(graph.output);
+        nodes.into_iter().map(&mut bounds).collect()
     }
 
     fn target(&self) -> usize {
@@ -175,30 +225,36 @@ impl Analysis {
     }
 
     /// What the last backward pass of the method stands on.
-    fn known_for(&self, config: &BoundConfig) -> Intervals {
+    fn known_for(&self, config: &BoundConfig) -> Result<Intervals, BoundError> {
         let target = self.target();
         let graph = &self.leaves.graph;
-        if config.method == Method::Crown {
+        if config.is_estimate() {
+            let mut known = self.leaves.clone();
+            projections::estimate(&mut known, target, config)?;
+            return Ok(known);
+        }
+        if matches!(config.method, Method::Crown | Method::ConvexAdversarial) {
             let mut known = self.leaves.clone();
             crown::tighten(&mut known, target, config);
-            return known;
+            return Ok(known);
         }
         let mut intervals = self.intervals.borrow_mut();
         intervals.ensure_fixed_operands(target);
-        let nodes = match config.method {
-            Method::Interval => graph.affine_frontier(target),
-            Method::CrownIbp | Method::Crown => graph.pre_activations(target),
+        let nodes = if config.method == Method::Interval {
+            graph.affine_frontier(target)
+        } else {
+            graph.pre_activations(target)
         };
         for index in nodes {
             intervals.ensure(index);
         }
-        intervals.clone()
+        Ok(intervals.clone())
     }
 
     fn lower_rows(&self, known: &Intervals, rows: AnyTensor, config: &BoundConfig) -> AnyTensor {
         let stop = match config.method {
             Method::Interval => Stop::Nonlinear,
-            Method::CrownIbp | Method::Crown => Stop::Inputs,
+            Method::CrownIbp | Method::Crown | Method::ConvexAdversarial => Stop::Inputs,
         };
         let target = self.target();
         let shape = rows.shape();
@@ -210,11 +266,18 @@ impl Analysis {
                 let part = rows
                     .clone()
                     .slice(&[(0, shape[0]), (start, end), (0, shape[2])]);
-                lower_bound(known, target, part, config.slope, stop)
+                lower_bound(known, target, part, config.lower_slope(), stop)
             })
             .collect();
         AnyTensor::cat(parts, 1)
     }
+}
+
+fn refuse_estimate(config: &BoundConfig) -> Result<(), BoundError> {
+    if config.is_estimate() {
+        return Err(BoundError::Estimate);
+    }
+    Ok(())
 }
 
 /// A bound `[B, S]` that is NaN where one that it stands on is not finite.

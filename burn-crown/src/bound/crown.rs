@@ -17,7 +17,7 @@ pub(super) fn tighten(known: &mut Intervals, target: usize, config: &BoundConfig
         if known.graph.inputs(index).is_empty() {
             continue;
         }
-        let bounds = if config.all_neurons {
+        let bounds = if config.bounds_all_neurons() {
             all_neurons(known, index, config)
         } else {
             open_neurons(known, index, config)
@@ -130,7 +130,7 @@ fn bound_elements(
     let rows = AnyTensor::new(picked.equal(positions).float()).cast_like(known.like());
     // The upper bound of a value is the negated lower bound of its negation.
     let both = AnyTensor::cat(vec![rows.clone(), rows.neg()], 1);
-    let bound = lower_bound(known, index, both, config.slope, Stop::Inputs);
+    let bound = lower_bound(known, index, both, config.lower_slope(), Stop::Inputs);
     let half = |start: usize| bound.clone().slice(&[(0, batch), (start, start + count)]);
     Interval {
         lower: half(0),

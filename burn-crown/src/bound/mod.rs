@@ -5,7 +5,8 @@ mod backward;
 mod config;
 mod crown;
 mod intervals;
+mod projections;
 
 pub(crate) use crate::perturbation::Input;
 pub use analysis::{Analysis, Bounds, certified};
-pub use config::{BoundConfig, LowerSlope, Method};
+pub use config::{BoundConfig, LowerSlope, Method, Projections};

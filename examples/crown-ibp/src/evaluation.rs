@@ -1,12 +1,12 @@
 //! Clean and verified errors of a model over a dataset.
 
 use burn::data::dataset::Dataset;
-use burn::tensor::Device;
-use burn_crown::{BoundConfig, BoundError, Perturbation, Verifier};
+use burn::tensor::{Device, Tensor};
+use burn_crown::train::classified;
+use burn_crown::{AnyTensor, BoundConfig, BoundError, Bounded, Perturbation, Verifier};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::ImageDataset;
-use crate::models::Model;
 
 /// What a model does on a dataset.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,8 +33,8 @@ pub struct Verification {
 /// # Errors
 ///
 /// If the model cannot be bounded.
-pub fn evaluate(
-    model: &Model,
+pub fn evaluate<M: Bounded>(
+    model: &M,
     data: &ImageDataset,
     batch_size: usize,
     device: &Device,
@@ -49,12 +49,10 @@ pub fn evaluate(
     for start in (0..images).step_by(batch_size.max(1)) {
         let end = (start + batch_size.max(1)).min(images);
         let (batch, labels) = data.tensors(start..end, device);
-        let predicted = model.forward(batch.clone()).argmax(1).reshape([-1]);
-        wrong += predicted
-            .not_equal(labels.clone())
-            .int()
-            .sum()
-            .into_scalar::<i64>();
+        let inputs = vec![AnyTensor::new(batch.clone())];
+        let logits: Tensor<2> = model.forward_any(inputs).into_tensor();
+        let right = classified(logits, labels.clone());
+        wrong += right.bool_not().int().sum().into_scalar::<i64>();
         if let (Some(verifier), Some(verification)) = (&verifier, verification) {
             let certified = verifier.certify(batch, labels, &verification.perturbation)?;
             unverified += certified.bool_not().int().sum().into_scalar::<i64>();

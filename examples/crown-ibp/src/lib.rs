@@ -1,16 +1,19 @@
 //! Trains and certifies image classifiers with CROWN-IBP, from one experiment file.
 //!
-//! The library part of the program: what the binary, the tests and the benchmarks share.
+//! The library part of the program: what the binary, the tests, the benchmarks and programs with
+//! models and datasets of their own share. The package's README shows such a program.
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | [`config`] | experiment files: the JSON format of the reference CROWN-IBP program, checked |
 //! | [`data`] | the datasets: idx files, Burn's MNIST download, and the embedded digits |
-//! | [`models`] | the reference program's architectures, and import of its weights |
+//! | [`models`] | the reference program's architectures |
+//! | [`region`] | the set around an image, in pixel units, for normalised images |
 //! | [`storage`] | model files that survive a crash in the middle of a write |
+//! | [`weights`] | weights from PyTorch, and back |
 //! | [`training`] | one model of an experiment through Burn's training loop |
 //! | [`evaluation`] | clean and verified errors of a model |
-//! | [`program`] | the sub-commands `train` and `eval` |
+//! | [`program`] | the sub-commands `train`, `eval` and `export` |
 
 pub mod config;
 pub mod data;
@@ -20,6 +23,14 @@ pub mod learning_rate;
 pub mod models;
 pub mod program;
 pub mod progress;
+pub mod region;
 pub mod report;
 pub mod storage;
+pub mod terminal;
 pub mod training;
+pub mod weights;
+
+/// The page about models and datasets of other programs, whose code must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

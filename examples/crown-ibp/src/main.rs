@@ -2,15 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use crown_ibp::program::{CommandLine, run};
+use crown_ibp::models::ModelConfig;
+use crown_ibp::program;
 
 fn main() -> ExitCode {
-    match run(CommandLine::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::main::<ModelConfig>(&[])
 }

@@ -1,17 +1,16 @@
 //! Progress of a training run on the terminal: a bar for the epoch under way, a line for each
 //! epoch that is done.
-#![allow(clippy::print_stdout, reason = "a program prints its results")]
-
-use std::collections::HashMap;
-use std::time::Instant;
 
 use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
-use burn::train::metric::{MetricDefinition, MetricId, NumericEntry};
+use burn::train::metric::MetricDefinition;
 use burn::train::renderer::{
     EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation,
     MetricsRendererTraining,
 };
 use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::terminal::say;
+use crate::training::{EpochFigures, Split};
 
 /// A renderer for Burn's training loop that shows what certified training is about: ε, the loss,
 /// the clean error and the verified error.
@@ -21,68 +20,26 @@ pub struct TrainingProgress {
     epochs: usize,
     split: Split,
     bar: ProgressBar,
-    started: Instant,
-    names: HashMap<MetricId, String>,
-    train: HashMap<String, f64>,
-    valid: HashMap<String, f64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Split {
-    Train,
-    Valid,
+    figures: EpochFigures,
 }
 
 impl TrainingProgress {
-    /// Progress of the training of the model that `label` names.
-    pub fn new(label: impl Into<String>) -> Self {
+    /// Progress of the training of the model that `label` names, from the figures that it fills in.
+    pub fn new(label: impl Into<String>, figures: EpochFigures) -> Self {
         Self {
             label: label.into(),
             epoch: 0,
             epochs: 0,
             split: Split::Train,
             bar: ProgressBar::hidden(),
-            started: Instant::now(),
-            names: HashMap::new(),
-            train: HashMap::new(),
-            valid: HashMap::new(),
+            figures,
         }
-    }
-
-    fn record(&mut self, split: Split, state: MetricState) {
-        let MetricState::Numeric(entry, Some(value)) = state else {
-            return;
-        };
-        let Some(name) = self.names.get(&entry.metric_id) else {
-            return;
-        };
-        // The epoch's own value is a mean; of ε the last one says more.
-        if name.starts_with("Epsilon") && matches!(value, NumericEntry::Final(_)) {
-            return;
-        }
-        let value = value.current();
-        let values = match split {
-            Split::Train => &mut self.train,
-            Split::Valid => &mut self.valid,
-        };
-        values.insert(name.clone(), value);
-    }
-
-    /// A value of the epoch by the beginning of its metric's name.
-    fn value(values: &HashMap<String, f64>, name: &str) -> Option<f64> {
-        values
-            .iter()
-            .find(|(known, _)| known.starts_with(name))
-            .map(|(_, value)| *value)
     }
 
     fn message(&self) -> String {
-        let values = match self.split {
-            Split::Train => &self.train,
-            Split::Valid => &self.valid,
-        };
         let part = |name: &str, label: &str, unit: &str| {
-            Self::value(values, name).map(|value| format!("{label} {value:.3}{unit}"))
+            let value = self.figures.get(self.split, name)?;
+            Some(format!("{label} {value:.3}{unit}"))
         };
         let parts = [
             part("Epsilon", "ε", ""),
@@ -91,26 +48,6 @@ impl TrainingProgress {
             part("Verified Error", "verified", " %"),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("  ")
-    }
-
-    fn epoch_line(&self) -> String {
-        let number = |values: &HashMap<String, f64>, name: &str, decimals: usize| {
-            Self::value(values, name)
-                .map_or_else(|| "—".to_string(), |value| format!("{value:.decimals$}"))
-        };
-        format!(
-            "{} epoch {:>3}/{}  ε {}  loss {}  unstable {} %  test: clean error {} %  verified \
-             error {} %  ({:.1} s)",
-            self.label,
-            self.epoch,
-            self.epochs,
-            number(&self.train, "Epsilon", 4),
-            number(&self.train, "Loss", 4),
-            number(&self.train, "Unstable", 1),
-            number(&self.valid, "Clean Error", 2),
-            number(&self.valid, "Verified Error", 2),
-            self.started.elapsed().as_secs_f64(),
-        )
     }
 }
 
@@ -124,29 +61,22 @@ impl TrainingProgressLogger for TrainingProgress {
     ) {
         self.epochs = total_epochs;
         self.epoch = starting_epoch;
-        self.started = Instant::now();
     }
 
     fn start_split(&mut self, split: &str, total_items: usize) {
-        self.split = if split.eq_ignore_ascii_case("train") {
-            Split::Train
-        } else {
-            Split::Valid
+        let what;
+        (self.split, what) = match split.eq_ignore_ascii_case("train") {
+            true => (Split::Train, "train"),
+            false => (Split::Test, "test"),
         };
         if self.split == Split::Train {
-            self.train.clear();
-            self.valid.clear();
+            self.figures.begin();
         }
         let style = ProgressStyle::with_template(
             "{prefix} {wide_bar:.cyan/blue} {pos}/{len} {eta:>4}  {msg}",
         )
         .unwrap_or_else(|_| ProgressStyle::default_bar());
         self.bar = ProgressBar::new(total_items as u64).with_style(style);
-        let what = if self.split == Split::Train {
-            "train"
-        } else {
-            "test"
-        };
         self.bar.set_prefix(format!(
             "{} {}/{} {what}",
             self.label, self.epoch, self.epochs
@@ -163,8 +93,9 @@ impl TrainingProgressLogger for TrainingProgress {
     }
 
     fn update_epoch(&mut self, epoch: usize) {
-        self.epoch = epoch;
-        println!("{}", self.epoch_line());
+        let Self { label, epochs, .. } = self;
+        let summary = self.figures.summary(epoch);
+        say(format!("{label} epoch {epoch:>3}/{epochs}  {summary}"));
         self.epoch = epoch + 1;
     }
 
@@ -177,11 +108,11 @@ impl TrainingProgressLogger for TrainingProgress {
 
 impl MetricsRendererTraining for TrainingProgress {
     fn update_train(&mut self, state: MetricState) {
-        self.record(Split::Train, state);
+        self.figures.record(Split::Train, state);
     }
 
     fn update_valid(&mut self, state: MetricState) {
-        self.record(Split::Valid, state);
+        self.figures.record(Split::Test, state);
     }
 }
 
@@ -189,8 +120,7 @@ impl MetricsRenderer for TrainingProgress {
     fn manual_close(&mut self) {}
 
     fn register_metric(&mut self, definition: MetricDefinition) {
-        self.names
-            .insert(definition.metric_id, definition.name.to_string());
+        self.figures.register(definition);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Model files that are whole at any moment.
+//! Files that are whole at any moment.
 //!
 //! A file is written beside its destination, synchronised to disk, and then renamed over it. After
 //! a crash, at whatever moment, the destination holds the last good model.
@@ -21,6 +21,44 @@ pub enum StorageError {
     #[error("cannot write {path}: {source}; the file that was there before is unchanged")]
     Write {
         /// The destination.
+        path: PathBuf,
+        /// The file system's error.
+        source: io::Error,
+    },
+    /// A file that is written line by line.
+    #[error("cannot write {path}: {source}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The file system's error.
+        source: io::Error,
+    },
+    /// A file that another program is writing.
+    #[error("{path} is being written by another program, which trains the same model")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The file system's error.
+        source: io::Error,
+    },
+    /// A file that is not as this program writes it.
+    #[error("{path} is damaged or no checkpoint of this version: {reason}; train anew with --restart")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file that cannot be removed.
+    #[error("cannot remove {path}: {source}")]
+    Remove {
+        /// The file.
         path: PathBuf,
         /// The file system's error.
         source: io::Error,
@@ -62,7 +100,32 @@ pub fn save_module<M: Module>(module: M, path: impl AsRef<Path>) -> Result<(), S
             path: path.into(),
             source,
         })?;
-    write_atomically(path, |file| file.write_all(&bytes))
+    write_bytes(path, &bytes)
+}
+
+/// Writes a file of the given content, as [`write_atomically`] does.
+///
+/// # Errors
+///
+/// [`StorageError::Write`]; an old file is then unchanged.
+pub fn write_bytes(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), StorageError> {
+    write_atomically(path, |file| file.write_all(bytes))
+}
+
+/// Removes a file, if it is there.
+///
+/// # Errors
+///
+/// If the file system refuses.
+pub fn remove(path: impl AsRef<Path>) -> Result<(), StorageError> {
+    let path = path.as_ref();
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StorageError::Remove {
+            path: path.into(),
+            source,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Loads the parameters that [`save_module`] wrote into a module of the same architecture.

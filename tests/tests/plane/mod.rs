@@ -105,11 +105,7 @@ pub(crate) fn loader(seed: u64) -> RobustDataLoader<Point, 2> {
 
 pub(crate) fn batch(seed: u64, count: usize, step: usize, device: &Device) -> RobustBatch<2> {
     let (images, labels) = PointBatcher.batch(points(seed, count), device);
-    RobustBatch {
-        images,
-        labels,
-        step,
-    }
+    RobustBatch::new(images, labels, step)
 }
 
 /// ε grows over the first three epochs.

@@ -18,7 +18,7 @@ pub(crate) const ROUNDING: f64 = 72.0;
 /// weight.
 pub(crate) const NORM_FLOOR: f64 = 1e-13;
 
-/// Every method with every option.
+/// Every method that gives bounds, with every option.
 pub(crate) fn configs() -> Vec<BoundConfig> {
     let slopes = [
         LowerSlope::Adaptive,
@@ -34,7 +34,9 @@ pub(crate) fn configs() -> Vec<BoundConfig> {
             config(Method::Crown).with_all_neurons(true),
         ]
     });
-    std::iter::once(BoundConfig::new(Method::Interval))
+    [Method::Interval, Method::ConvexAdversarial]
+        .map(BoundConfig::new)
+        .into_iter()
         .chain(linear)
         .collect()
 }

@@ -11,7 +11,12 @@ use burn_crown::{
 };
 use burn_crown_tests::test_device;
 
-const METHODS: [Method; 3] = [Method::Interval, Method::CrownIbp, Method::Crown];
+const METHODS: [Method; 4] = [
+    Method::Interval,
+    Method::CrownIbp,
+    Method::Crown,
+    Method::ConvexAdversarial,
+];
 
 /// Bounds of all outputs by a method.
 fn bounds<M: Bounded, const D: usize>(

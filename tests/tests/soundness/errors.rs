@@ -33,7 +33,13 @@ fn error(
     perturbation: &Perturbation,
     specification: &Specification,
 ) -> BoundError {
-    let mut errors = [Method::Interval, Method::CrownIbp, Method::Crown].map(|method| {
+    let methods = [
+        Method::Interval,
+        Method::CrownIbp,
+        Method::Crown,
+        Method::ConvexAdversarial,
+    ];
+    let mut errors = methods.map(|method| {
         Verifier::new(net.clone())
             .with_config(BoundConfig::new(method))
             .bounds(input.clone(), perturbation, specification)
@@ -41,7 +47,7 @@ fn error(
             .unwrap_err()
     });
     errors.sort_by_key(ToString::to_string);
-    assert_eq!(errors[0], errors[2]);
+    assert_eq!(errors[0], errors[3]);
     errors[0].clone()
 }
 

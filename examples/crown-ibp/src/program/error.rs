@@ -1,0 +1,170 @@
+//! Why the program ends without a result.
+
+use std::path::{Path, PathBuf};
+
+use burn_crown::BoundError;
+
+use crate::config::{ConfigError, ModelEntry};
+use crate::data::DataError;
+use crate::device::UnknownDevice;
+use crate::storage::StorageError;
+use crate::training::{Difference, TrainError};
+use crate::weights::WeightsError;
+
+/// Why the program ends without a result.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// The experiment file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The dataset.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] UnknownDevice),
+    /// A model could not be trained.
+    #[error("{model}: {source}")]
+    Train {
+        /// The model's name.
+        model: String,
+        /// Why.
+        source: TrainError,
+    },
+    /// A model could not be bounded.
+    #[error("{model}: {source}")]
+    Bound {
+        /// The model's name.
+        model: String,
+        /// Why.
+        source: BoundError,
+    },
+    /// A model file.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A file of weights.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// One file for several models.
+    #[error(
+        "{file} is one file, but there are {models} models; choose one with --model-subset, or give \
+         a folder"
+    )]
+    OneFile {
+        /// The file.
+        file: PathBuf,
+        /// How many models there are.
+        models: usize,
+    },
+    /// A model that was not trained yet.
+    #[error(
+        "{model}: there is no model file {path}; run `crown-ibp train` with the same \
+         --config, --path-prefix and overrides first, or name other weights with --weights"
+    )]
+    NotTrained {
+        /// The model's name.
+        model: String,
+        /// Where its file should be.
+        path: PathBuf,
+    },
+    /// A model that is not trained, so that nothing is lost.
+    #[error("{model}: {}", standstill.message(.file))]
+    Standstill {
+        /// The model's name.
+        model: String,
+        /// The file of its last model.
+        file: PathBuf,
+        /// Why.
+        standstill: Standstill,
+    },
+    /// Several models of the experiment.
+    #[error("{} of {models} models failed:{}", .failures.len(), listed(.failures))]
+    Several {
+        /// Why each one failed.
+        failures: Vec<ProgramError>,
+        /// How many models there are.
+        models: usize,
+    },
+}
+
+/// What is on disk that training would destroy, or cannot continue.
+#[derive(Debug)]
+pub enum Standstill {
+    /// A run that has not come to its end.
+    UnderWay {
+        /// The epochs that are done.
+        epochs: usize,
+        /// The epochs that are asked for.
+        asked: usize,
+    },
+    /// A run that has come to its end.
+    Finished,
+    /// A model without the state that training could continue from.
+    NoCheckpoint,
+    /// A run of another model, or by other parameters.
+    OtherRun(Vec<Difference>),
+    /// A run that is longer than what is asked for.
+    TooFewEpochs {
+        /// The epochs that are done.
+        epochs: usize,
+        /// The epochs that are asked for.
+        asked: usize,
+    },
+}
+
+impl Standstill {
+    fn message(&self, file: &Path) -> String {
+        let file = file.display();
+        let anew = "--restart to train anew and lose it, or --path-prefix FOLDER to keep both";
+        match self {
+            Self::UnderWay { epochs, asked } => format!(
+                "{file} is of a run that has come to epoch {epochs} of {asked}; give --resume to \
+                 continue it, {anew}"
+            ),
+            Self::Finished => format!(
+                "is trained already, see {file}; give --resume to skip models that are, {anew}"
+            ),
+            Self::NoCheckpoint => format!(
+                "there is a model already, {file}, but not the state that training could continue \
+                 from; give {anew}"
+            ),
+            Self::OtherRun(differences) => {
+                let listed: String = differences
+                    .iter()
+                    .map(|difference| format!("\n    {difference}"))
+                    .collect();
+                format!(
+                    "the run of {file} cannot be resumed, for it was begun otherwise:{listed}\n  \
+                     Give the values of the run, {anew}"
+                )
+            }
+            Self::TooFewEpochs { epochs, asked } => format!(
+                "the run of {file} has {epochs} epochs already, more than the {asked} that are \
+                 asked for; give {anew}"
+            ),
+        }
+    }
+}
+
+impl ProgramError {
+    pub(super) fn train<A>(entry: &ModelEntry<A>, source: TrainError) -> Self {
+        Self::Train {
+            model: entry.model_id.clone(),
+            source,
+        }
+    }
+
+    /// All failures of an experiment with so many models as one error, if there are any.
+    pub(super) fn all(mut failures: Vec<Self>, models: usize) -> Result<(), Self> {
+        match failures.len() {
+            0 => Ok(()),
+            1 => Err(failures.swap_remove(0)),
+            _ => Err(Self::Several { failures, models }),
+        }
+    }
+}
+
+fn listed(failures: &[ProgramError]) -> String {
+    let line = |failure| format!("\n  {failure}");
+    failures.iter().map(line).collect()
+}

@@ -1,0 +1,83 @@
+//! The training of the models of an experiment, through Burn's training loop.
+
+mod checkpoint;
+mod discard;
+mod epoch;
+mod identity;
+mod log;
+mod objective;
+mod optimizer;
+mod recorder;
+mod run;
+
+use std::sync::Arc;
+
+use burn::train::TrainingError;
+use burn_crown::train::{LearnerError, LoaderError};
+
+pub use checkpoint::{BestEpoch, Checkpoint, Part, Records, RunState};
+pub use epoch::{EpochFigures, EpochSummary, Split, SplitSummary};
+pub use identity::{Difference, RunIdentity};
+pub use objective::{objective, verification};
+pub use run::{Standing, TrainingRun};
+
+use crate::config::LoaderParams;
+use crate::data::ImageDataset;
+use crate::storage::StorageError;
+use crate::weights::WeightsError;
+
+/// Why a model could not be trained.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The model and the objective do not go together.
+    #[error(transparent)]
+    Learner(#[from] LearnerError),
+    /// The batches cannot be made.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
+    /// The training set is empty.
+    #[error("there is no image to train on; check `loader_params:num_examples`")]
+    NoImages,
+    /// Burn's training loop stopped on an error.
+    #[error("training stopped: {0}")]
+    Stopped(Arc<TrainingError>),
+    /// There is nothing to be learned any more.
+    #[error(
+        "training diverged: the loss of epoch {epoch} is not a number; try a smaller \
+         training_params:lr or a longer training_params:schedule_length"
+    )]
+    Diverged {
+        /// The number of the epoch, from 1.
+        epoch: usize,
+    },
+    /// A step failed.
+    #[error("training stopped: {0}")]
+    Panicked(String),
+    /// The run's files.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The weights to begin from.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The parameters cannot be written down.
+    #[error("the run's parameters cannot be written as JSON: {0}")]
+    Identity(serde_json::Error),
+}
+
+/// The images of an experiment.
+#[derive(Clone, Debug)]
+pub struct Images {
+    /// The images to train on.
+    pub train: Arc<ImageDataset>,
+    /// The images to test on.
+    pub test: Arc<ImageDataset>,
+}
+
+/// The images of a dataset that the parameters ask for, normalised if they say so.
+pub(crate) fn prepared(images: &ImageDataset, params: &LoaderParams) -> ImageDataset {
+    let images = images.clone().normalized(params.normalize_input);
+    match params.num_examples {
+        Some(count) => images.take(count),
+        None => images,
+    }
+}
