@@ -66,6 +66,14 @@ pub enum LowerSlope {
 ///
 /// There are estimates for boxes and for L2 balls, of which the valid range is left out of account,
 /// and for networks whose nonlinear operators are rectifiers.
+///
+/// ```
+/// use burn_crown::{BoundConfig, Method, Projections};
+///
+/// let exact = BoundConfig::new(Method::ConvexAdversarial);
+/// let estimate = exact.clone().with_projections(Some(Projections::new(50)));
+/// assert!(estimate.is_estimate() && !exact.is_estimate());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Projections {
     /// How many random combinations of each norm are drawn.

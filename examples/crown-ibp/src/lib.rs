@@ -9,10 +9,11 @@
 //! | [`data`] | the datasets: idx files, Burn's MNIST download, and the embedded digits |
 //! | [`models`] | the reference program's architectures |
 //! | [`region`] | the set around an image, in pixel units, for normalised images |
-//! | [`storage`] | model files that survive a crash in the middle of a write |
+//! | [`storage`] | files that survive a crash in the middle of a write |
 //! | [`weights`] | weights from PyTorch, and back |
-//! | [`training`] | one model of an experiment through Burn's training loop |
+//! | [`training`] | one model of an experiment through Burn's training loop, and resuming it |
 //! | [`evaluation`] | clean and verified errors of a model |
+//! | [`progress`], [`report`], [`terminal`] | what the user sees |
 //! | [`program`] | the sub-commands `train`, `eval` and `export` |
 
 pub mod config;

@@ -48,7 +48,9 @@ pub enum StorageError {
         source: io::Error,
     },
     /// A file that is not as this program writes it.
-    #[error("{path} is damaged or no checkpoint of this version: {reason}; train anew with --restart")]
+    #[error(
+        "{path} is damaged or no checkpoint of this version: {reason}; train anew with --restart"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,

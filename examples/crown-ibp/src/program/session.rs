@@ -68,7 +68,9 @@ impl<A: Architecture> Session<A> {
             device,
             devices,
             of_kind,
-            exchange: training.map_or_else(Default::default, |parallel| parallel.exchange.into()),
+            exchange: training
+                .map(|parallel| parallel.exchange.into())
+                .unwrap_or_default(),
             seed: arguments.seed,
         })
     }

@@ -166,7 +166,7 @@ pub struct SplitSummary {
 }
 
 /// A figure with so many decimals, or a dash.
-pub(super) fn number(value: Option<f64>, decimals: usize) -> String {
+fn number(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "—".into(), |value| format!("{value:.decimals$}"))
 }
 
