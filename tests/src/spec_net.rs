@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::module::{Module, Param, RunningState};
 use burn::nn;
+use burn::tensor::activation::sigmoid;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_crown::{AnyTensor, Bounded};
 use serde_json::Value;
@@ -32,6 +33,15 @@ enum SpecLayer {
     BatchNorm(nn::BatchNorm),
     AvgPool2d(nn::pool::AvgPool2d),
     Relu(nn::Relu),
+    LeakyRelu(nn::LeakyRelu),
+    Tanh(nn::Tanh),
+    Gelu(nn::Gelu),
+    /// A function of each element, by its index in [`FUNCTIONS`].
+    Function(usize),
+    /// Plus a number.
+    AddScalar(f64),
+    /// The product, or the quotient, of two values.
+    Product(bool),
     /// Burn's modules have no unit variants; the field is the first of the merged dims.
     Flatten(usize),
     /// The field is the number of terms.
@@ -136,6 +146,21 @@ impl SpecLayer {
                 Self::AvgPool2d(config.init())
             }
             "relu" => Self::Relu(nn::Relu::new()),
+            "leaky_relu" => {
+                let slope = node["attrs"]["negative_slope"].as_f64().expect("a number");
+                let config = nn::LeakyReluConfig::new().with_negative_slope(slope);
+                Self::LeakyRelu(config.init())
+            }
+            "tanh" => Self::Tanh(nn::Tanh::new()),
+            "gelu" => Self::Gelu(nn::Gelu::new()),
+            "add_scalar" => Self::AddScalar(node["attrs"]["value"].as_f64().expect("a number")),
+            "mul" => Self::Product(true),
+            "div" => Self::Product(false),
+            "pow" => {
+                assert_eq!(node["attrs"]["exponent"], 2, "the power that is known here");
+                Self::Function(position(FUNCTIONS, "square"))
+            }
+            name if FUNCTIONS.contains(&name) => Self::Function(position(FUNCTIONS, name)),
             "flatten" => Self::Flatten(1),
             "add" => Self::Add(list(&node["inputs"]).len()),
             other => panic!("layer `{other}` of a golden case is unknown"),
@@ -149,6 +174,19 @@ impl SpecLayer {
             Self::Conv2d(layer) => AnyTensor::new(layer.forward(input.into_tensor())),
             Self::BatchNorm(layer) => AnyTensor::new(layer.forward(input.into_tensor::<4>())),
             Self::AvgPool2d(layer) => AnyTensor::new(layer.forward(input.into_tensor())),
+            Self::LeakyRelu(layer) => AnyTensor::new(layer.forward(input.into_tensor::<2>())),
+            Self::Tanh(layer) => AnyTensor::new(layer.forward(input.into_tensor::<2>())),
+            Self::Gelu(layer) => AnyTensor::new(layer.forward(input.into_tensor::<2>())),
+            Self::Function(index) => AnyTensor::new(function(*index, input.into_tensor())),
+            Self::AddScalar(value) => AnyTensor::new(input.into_tensor::<2>().add_scalar(*value)),
+            Self::Product(multiply) => {
+                let (left, right) = (input.into_tensor::<2>(), inputs[1].clone().into_tensor());
+                AnyTensor::new(if *multiply {
+                    left * right
+                } else {
+                    left / right
+                })
+            }
             Self::Relu(layer) if input.rank() == 2 => {
                 AnyTensor::new(layer.forward(input.into_tensor::<2>()))
             }
@@ -161,6 +199,21 @@ impl SpecLayer {
                 AnyTensor::new(terms.reduce(|sum, term| sum + term).expect("a term"))
             }
         }
+    }
+}
+
+/// The functions without parameters.
+const FUNCTIONS: &[&str] = &["exp", "log", "sqrt", "reciprocal", "square", "sigmoid"];
+
+fn function(index: usize, x: Tensor<2>) -> Tensor<2> {
+    match FUNCTIONS[index] {
+        "exp" => x.exp(),
+        "log" => x.log(),
+        "sqrt" => x.sqrt(),
+        "reciprocal" => x.recip(),
+        "square" => x.square(),
+        "sigmoid" => sigmoid(x),
+        name => panic!("no function {name}"),
     }
 }
 

@@ -15,12 +15,18 @@ use serde_json::Value;
 /// Sampled points of each image.
 const POINTS: usize = 200;
 
+/// By how much intervals may be wider on average where two implementations choose other tangents, as
+/// a share of their width: what is tightest at each node need not be tightest in the end.
+const CHOICE: f64 = 1e-4;
+
 /// How our bounds compare to the reference's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Agreement {
     Equal,
     /// Nowhere looser, and somewhere tighter.
     Tighter,
+    /// Another relaxation, which is no looser on average.
+    NoWider,
 }
 
 /// The reference takes for the interval of a convolution on an L2 ball the norm of its whole
@@ -30,6 +36,12 @@ fn agreement(case: &str, norm: Norm, method: Method) -> Agreement {
     match (case, norm, method) {
         ("cnn_stride_pad" | "resnet_small", Norm::L2, _) => Agreement::Tighter,
         ("cnn_batchnorm", Norm::L2, Method::Interval | Method::CrownIbp) => Agreement::Tighter,
+        // It takes the ends of an interval and the minimum of GELU for its range, ours is exact.
+        ("mlp_gelu", _, Method::Interval) => Agreement::Tighter,
+        ("mlp_leaky_relu", ..) | (_, _, Method::Interval) => Agreement::Equal,
+        (case, ..) if case.starts_with("elt_") || ["mlp_tanh", "mlp_gelu"].contains(&case) => {
+            Agreement::NoWider
+        }
         _ => Agreement::Equal,
     }
 }
@@ -188,16 +200,31 @@ impl<const D: usize> Golden<D> {
             // The reference bounds every neuron of these networks by a backward pass.
             let textbook = self.bounds(record, true);
             let gains = Gains::new(&textbook, record);
+            let agreement = agreement(self.name, record.norm, record.method);
             assert!(
-                gains.least >= -slack,
+                gains.least >= -slack || agreement == Agreement::NoWider,
                 "{what}: looser by {:e}",
                 -gains.least
             );
-            match agreement(self.name, record.norm, record.method) {
+            match agreement {
                 Agreement::Equal => {
                     assert!(gains.most <= slack, "{what}: tighter by {:e}", gains.most);
                 }
                 Agreement::Tighter => assert!(gains.most > 1e-4, "{what}: not tighter"),
+                Agreement::NoWider => {
+                    let (ours, theirs) = (
+                        mean_width(
+                            &to_vec(textbook.lower.clone()),
+                            &to_vec(textbook.upper.clone()),
+                        ),
+                        mean_width(&record.lower, &record.upper),
+                    );
+                    println!("{what}: mean width {ours:.6}, reference {theirs:.6}");
+                    assert!(
+                        ours <= theirs * (1.0 + CHOICE) + slack,
+                        "{what}: {ours} wide, not {theirs}"
+                    );
+                }
             }
             let values = self.sample(record);
             self.check_sound(&textbook, &values, slack, &what);
@@ -251,6 +278,11 @@ impl Gains {
     }
 }
 
+fn mean_width(lower: &[f64], upper: &[f64]) -> f64 {
+    let widths = upper.iter().zip(lower).map(|(upper, lower)| upper - lower);
+    widths.sum::<f64>() / lower.len() as f64
+}
+
 fn largest(values: &[f64]) -> f64 {
     values
         .iter()
@@ -293,4 +325,34 @@ fn convolutions_with_average_pooling() {
 #[test]
 fn residual_network() {
     check::<4>("resnet_small", 12);
+}
+
+#[test]
+fn leaky_rectifiers() {
+    check::<2>("mlp_leaky_relu", 12);
+}
+
+#[test]
+fn hyperbolic_tangents() {
+    check::<2>("mlp_tanh", 12);
+}
+
+#[test]
+fn gaussian_error_linear_units() {
+    check::<2>("mlp_gelu", 9);
+}
+
+#[test]
+fn functions_of_one_element() {
+    check::<2>("elt_exp", 12);
+    check::<2>("elt_log", 9);
+    check::<2>("elt_sqrt", 9);
+    check::<2>("elt_reciprocal", 9);
+    check::<2>("elt_pow2", 12);
+}
+
+#[test]
+fn products_and_quotients() {
+    check::<2>("elt_mul", 12);
+    check::<2>("elt_div", 9);
 }

@@ -3,6 +3,7 @@
 use super::lines::{Line, Lines};
 use super::relu::{self, Relu};
 use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use crate::bound::LowerSlope;
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// `max(x, 0) + slope · min(x, 0)`.
@@ -25,6 +26,19 @@ impl LeakyRelu {
 /// What the rectifier's share in the function is.
 fn rectified_share(slope: &AnyTensor) -> AnyTensor {
     slope.clone().neg().add_scalar(1.0)
+}
+
+/// The rectifier's lower slope, 1 where the chord of the whole function is steeper than one half, as
+/// auto_LiRPA chooses. A neuron that is dead keeps 0.
+fn adaptive(rectifier_chord: &AnyTensor, share: &AnyTensor) -> AnyTensor {
+    let flatter_by = rectifier_chord
+        .clone()
+        .neg()
+        .add_scalar(1.0)
+        .mul(share.clone());
+    let steep = flatter_by.lower_scalar(0.5);
+    let alive = rectifier_chord.clone().greater_scalar(0.0);
+    AnyTensor::zeros(&share.shape(), share).mask_fill(steep.and(alive), 1.0)
 }
 
 fn value(x: AnyTensor, slope: &AnyTensor) -> AnyTensor {
@@ -69,8 +83,11 @@ impl Operator for LeakyRelu {
         // The function is `slope · x + share · relu(x)`: a negative share turns the rectifier's
         // lines over.
         let share = rectified_share(&slope).expand(&input.lower.shape());
-        let (upright, turned) = (share.clone().clamp_min(0.0), share.clamp_max(0.0));
-        let rectifier = relu::Relaxation::new(&input, step.slope);
+        let (upright, turned) = (share.clone().clamp_min(0.0), share.clone().clamp_max(0.0));
+        let mut rectifier = relu::Relaxation::new(&input, step.slope);
+        if step.slope == LowerSlope::Adaptive {
+            rectifier.lower_slope = adaptive(&rectifier.upper_slope, &share);
+        }
         let sloped = |upright: AnyTensor, turned: AnyTensor| upright.add(turned).add(slope.clone());
         let intercept = rectifier.upper_intercept;
         let lines = Lines {

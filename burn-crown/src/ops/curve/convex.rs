@@ -230,6 +230,16 @@ impl Curve for Power {
         self.0 >= 0.0 && !(self.is_whole() && self.is_even())
     }
 
+    fn touch(&self, interval: &Interval) -> AnyTensor {
+        if !(self.is_even() && self.0 >= 0.0) {
+            return interval.center();
+        }
+        // Where the power is smallest: its tangent there is nowhere negative, and what follows (a
+        // mean of squares under a root) relies on that.
+        let above = interval.lower.clone().clamp_min(0.0);
+        above.add(interval.upper.clone().clamp_max(0.0))
+    }
+
     fn outside(&self, interval: &Interval) -> Option<AnyMask> {
         match (self.is_whole(), self.0 >= 0.0) {
             (true, true) => None,
