@@ -118,7 +118,7 @@ fn accumulated_batches_are_one_large_batch() {
         // Every batch of a step has the step's ε, and every step one learning rate.
         let per_batch = |values: &[f64]| -> Vec<f64> {
             let batches = |step: usize| {
-                let full = (step + 1) % STEPS_PER_EPOCH != 0;
+                let full = !(step + 1).is_multiple_of(STEPS_PER_EPOCH);
                 let last: usize = POINTS % LARGE_BATCH;
                 if full {
                     accumulation

@@ -219,7 +219,7 @@ impl<const D: usize> Golden<D> {
                         ),
                         mean_width(&record.lower, &record.upper),
                     );
-                    println!("{what}: mean width {ours:.6}, reference {theirs:.6}");
+                    eprintln!("{what}: mean width {ours:.6}, reference {theirs:.6}");
                     assert!(
                         ours <= theirs * (1.0 + CHOICE) + slack,
                         "{what}: {ours} wide, not {theirs}"

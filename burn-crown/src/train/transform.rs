@@ -6,13 +6,15 @@ use std::sync::Arc;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+type Change<I> = dyn Fn(I, &mut ItemRng) -> I + Send + Sync;
+
 /// The random generator of one item: that of `rand` 0.10.
 pub type ItemRng = StdRng;
 
 /// A change of items, each with random numbers of its own.
 pub(super) struct Transform<I> {
     seed: u64,
-    change: Arc<dyn Fn(I, &mut ItemRng) -> I + Send + Sync>,
+    change: Arc<Change<I>>,
 }
 
 impl<I> Transform<I> {

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use burn::store::{ModuleRecord, RecordError};
+use burn::store::RecordError;
 use thiserror::Error;
 
 /// The extension of model files: Burn's own record format, burnpack.
@@ -73,20 +73,10 @@ pub enum StorageError {
         /// Burn's error.
         source: RecordError,
     },
-    /// The file is missing, damaged, or of another model.
-    #[error(
-        "cannot load {path} into the model: {source}; if the file is of another model, check \
-         model_class and model_params"
-    )]
-    Load {
-        /// The file.
-        path: PathBuf,
-        /// Burn's error.
-        source: RecordError,
-    },
 }
 
-/// Writes the parameters of a module to a file in Burn's burnpack format.
+/// Writes the parameters of a module to a file in Burn's burnpack format, which
+/// [`load_weights`](crate::weights::load_weights) reads.
 ///
 /// The folder is made if it is missing. The old file stays until the new one is whole on disk.
 ///
@@ -128,21 +118,6 @@ pub fn remove(path: impl AsRef<Path>) -> Result<(), StorageError> {
         }),
         _ => Ok(()),
     }
-}
-
-/// Loads the parameters that [`save_module`] wrote into a module of the same architecture.
-///
-/// # Errors
-///
-/// [`StorageError::Load`] for a missing, damaged or foreign file.
-pub fn load_module<M: Module>(module: M, path: impl AsRef<Path>) -> Result<M, StorageError> {
-    let path = path.as_ref();
-    ModuleRecord::load(path)
-        .and_then(|record| module.try_load_record(record))
-        .map_err(|source| StorageError::Load {
-            path: path.into(),
-            source,
-        })
 }
 
 /// Writes a file so that its path never names a partial one.
@@ -222,12 +197,20 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::models::{Cnn2LayerConfig, MlpAnyConfig, Model, ModelConfig};
+    use crate::models::{Cnn2LayerConfig, Model, ModelConfig};
+    use crate::weights::load_weights;
     use burn::tensor::{Device, Tensor, TensorData};
 
+    fn config() -> ModelConfig {
+        ModelConfig::Cnn2Layer(Cnn2LayerConfig::new(1, 8, 1).with_linear_size(4))
+    }
+
     fn model() -> Model {
-        let config = Cnn2LayerConfig::new(1, 8, 1).with_linear_size(4);
-        ModelConfig::Cnn2Layer(config).init(&Device::flex())
+        config().init(&Device::flex())
+    }
+
+    fn loaded(path: &Path) -> Model {
+        load_weights(&config(), &Device::flex(), path).unwrap()
     }
 
     fn output(model: &Model) -> TensorData {
@@ -251,9 +234,8 @@ mod tests {
         let path = folder.path().join("new/folder/model.bpk");
         let saved = model();
         save_module(saved.clone(), &path).unwrap();
-        let fresh = model();
-        assert_ne!(output(&fresh), output(&saved));
-        assert_eq!(output(&load_module(fresh, &path).unwrap()), output(&saved));
+        assert_ne!(output(&model()), output(&saved));
+        assert_eq!(output(&loaded(&path)), output(&saved));
         assert_eq!(files(path.parent().unwrap()), ["model.bpk"]);
     }
 
@@ -268,11 +250,11 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         let partial = folder.path().join(format!(".model.bpk.x1y2z3{SUFFIX}"));
         std::fs::write(&partial, &whole[..whole.len() / 2]).unwrap();
-        assert_eq!(output(&load_module(model(), &path).unwrap()), output(&old));
+        assert_eq!(output(&loaded(&path)), output(&old));
 
         let new = model();
         save_module(new.clone(), &path).unwrap();
-        assert_eq!(output(&load_module(model(), &path).unwrap()), output(&new));
+        assert_eq!(output(&loaded(&path)), output(&new));
         assert_eq!(files(folder.path()), ["model.bpk"]);
     }
 
@@ -290,7 +272,7 @@ mod tests {
         .unwrap_err();
         assert!(error.to_string().contains("disk full"), "{error}");
         assert!(error.to_string().contains("model.bpk"), "{error}");
-        assert_eq!(output(&load_module(model(), &path).unwrap()), output(&old));
+        assert_eq!(output(&loaded(&path)), output(&old));
         assert_eq!(files(folder.path()), ["model.bpk"]);
     }
 
@@ -338,27 +320,5 @@ mod tests {
         write_atomically(&ours, |file| file.write_all(b"x")).unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&ours), mode(&ordinary));
-    }
-
-    #[test]
-    fn missing_damaged_and_foreign_files_are_errors() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("model.bpk");
-        let text = load_module(model(), &path).unwrap_err().to_string();
-        assert!(text.contains("model.bpk"), "{text}");
-
-        save_module(model(), &path).unwrap();
-        let whole = std::fs::read(&path).unwrap();
-        for length in [0, 3, 20, whole.len() / 2, whole.len() - 1] {
-            std::fs::write(&path, &whole[..length]).unwrap();
-            assert!(
-                load_module(model(), &path).is_err(),
-                "{length} of {} bytes",
-                whole.len()
-            );
-        }
-        let mlp = ModelConfig::MlpAny(MlpAnyConfig::new(4, vec![2])).init(&Device::flex());
-        save_module(mlp, &path).unwrap();
-        assert!(load_module(model(), &path).is_err());
     }
 }

@@ -15,8 +15,8 @@ use crown_ibp::config::ExperimentConfig;
 use crown_ibp::data::{DataSource, DatasetName, Split, load};
 use crown_ibp::evaluation::evaluate;
 use crown_ibp::program::{CommandLine, ProgramError, run};
-use crown_ibp::storage::load_module;
 use crown_ibp::training::verification;
+use crown_ibp::weights::load_weights;
 use stripes::{DATASETS, StripesNetConfig};
 
 const README: &str = include_str!("../README.md");
@@ -77,7 +77,7 @@ fn the_program_trains_a_model_that_verifies() {
     let entry = &experiment.models[0];
     assert_eq!(entry.model, StripesNetConfig::new(32));
     let device = Device::default();
-    let trained = load_module(entry.init(&device), experiment.files(entry).last).unwrap();
+    let trained = load_weights(&entry.model, &device, experiment.files(entry).last).unwrap();
     let test = load(experiment.dataset, Split::Test, &DataSource::new(None)).unwrap();
     let verification = verification(&entry.eval_params, &test.normalization()).unwrap();
     assert_eq!(verification.config, BoundConfig::new(Method::Crown));

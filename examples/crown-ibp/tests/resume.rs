@@ -12,7 +12,7 @@ use std::time::Duration;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use crown_ibp::models::{MlpAnyConfig, ModelConfig};
-use crown_ibp::storage::load_module;
+use crown_ibp::weights::load_weights;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use support::{assert_says, write_images};
@@ -158,9 +158,10 @@ fn parameters(path: &Path) -> Vec<TensorData> {
             self.0.push(parameter.val().into_data());
         }
     }
-    let model = ModelConfig::MlpAny(MlpAnyConfig::new(784, vec![16])).init(&Device::flex());
+    let config = ModelConfig::MlpAny(MlpAnyConfig::new(784, vec![16]));
+    let model = load_weights(&config, &Device::flex(), path).unwrap();
     let mut collector = Collector::default();
-    load_module(model, path).unwrap().visit(&mut collector);
+    model.visit(&mut collector);
     assert_eq!(collector.0.len(), 4);
     collector.0
 }

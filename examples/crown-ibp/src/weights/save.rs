@@ -1,13 +1,12 @@
 //! Writing weights for PyTorch.
 
-use std::io::Write;
 use std::path::Path;
 
 use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, SafetensorsStore};
 
 use super::WeightsError;
 use crate::models::Architecture;
-use crate::storage::write_atomically;
+use crate::storage::write_bytes;
 
 /// Writes a model as a safetensors file with the keys and layouts of the reference program's
 /// `Sequential`; with the module's own names where it has no positions in one.
@@ -40,5 +39,5 @@ pub fn save_weights<A: Architecture>(
     }
     model.save_into(&mut store).map_err(encode)?;
     let bytes = store.get_bytes().map_err(encode)?;
-    Ok(write_atomically(path, |file| file.write_all(&bytes))?)
+    Ok(write_bytes(path, &bytes)?)
 }

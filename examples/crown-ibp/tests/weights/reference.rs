@@ -98,7 +98,7 @@ fn errors_equal_the_reference(row: &Row) {
                 perturbation: Perturbation::linf(radius).with_range(0.0, 1.0),
             };
             let device = test_device();
-            let errors = evaluate(&model, &images, 1000, &device, Some(&verification), name);
+            let errors = evaluate(&model, &images, 100, &device, Some(&verification), name);
             let errors = errors.unwrap();
             let verified = errors.verified.unwrap();
             eprintln!("{name}, {method}, ε {radius}: {errors:?}");
