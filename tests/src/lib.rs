@@ -17,7 +17,7 @@ use burn::tensor::Device;
 ///
 /// If the variable names a device that this build does not have.
 pub fn test_device() -> Device {
-    match std::env::var("BURN_CROWN_TEST_DEVICE").as_deref() {
+    match std::env::var(DEVICE_VARIABLE).as_deref() {
         Err(_) | Ok("flex") => Device::flex(),
         #[cfg(feature = "tch")]
         #[expect(
@@ -25,9 +25,16 @@ pub fn test_device() -> Device {
             reason = "Burn deprecates its libtorch backend, but still has it"
         )]
         Ok("libtorch") => Device::libtorch(),
-        Ok(other) => panic!("BURN_CROWN_TEST_DEVICE={other}: this build has no such device"),
+        Ok(other) => panic!("{DEVICE_VARIABLE}={other}: this build has no such device"),
     }
 }
+
+/// Whether the tests run on libtorch.
+pub fn on_libtorch() -> bool {
+    std::env::var(DEVICE_VARIABLE).is_ok_and(|name| name == "libtorch")
+}
+
+const DEVICE_VARIABLE: &str = "BURN_CROWN_TEST_DEVICE";
 
 /// The folder with real data and reference figures, where the environment names one.
 ///

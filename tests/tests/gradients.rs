@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used)]
 
 use burn::module::{Module, ModuleVisitor, Param};
+use burn::nn::{Linear, LinearConfig};
+use burn::tensor::activation::relu;
 use burn::tensor::{DType, Gradients, Tensor, TensorData};
 use burn_crown::{
-    BoundConfig, GraphCache, LowerSlope, Method, Norm, Perturbation, Projections, Specification,
+    BoundConfig, Bounded, GraphCache, LowerSlope, Method, Norm, Perturbation, Projections,
+    Specification,
 };
 use burn_crown_tests::parameters::{map_parameters, to_vec};
-use burn_crown_tests::random_net::{Combine, RandomNet, Recipe};
+use burn_crown_tests::random_net::{ACTIVATIONS, Combine, RandomNet, Recipe};
 use burn_crown_tests::test_device;
 
 /// The step of the central differences: their error is about its square, and rounding about
@@ -41,8 +44,8 @@ impl ModuleVisitor for Collector<'_> {
 }
 
 /// The sum of all lower bounds minus half of all upper ones, so that neither can hide the other.
-fn objective<const D: usize>(
-    net: &RandomNet<D>,
+fn objective<M: Bounded, const D: usize>(
+    net: &M,
     input: &Tensor<D>,
     perturbation: &Perturbation,
     config: &BoundConfig,
@@ -59,12 +62,7 @@ fn objective<const D: usize>(
 }
 
 /// `net` with `step` added to one element of a parameter.
-fn moved<const D: usize>(
-    net: &RandomNet<D>,
-    name: &str,
-    element: usize,
-    step: f64,
-) -> RandomNet<D> {
+fn moved<M: Bounded>(net: &M, name: &str, element: usize, step: f64) -> M {
     // `valid` copies the running statistics, which a mapper changes in place.
     map_parameters(net.valid(), DType::F64, |path, _, values| {
         if path == name {
@@ -73,8 +71,8 @@ fn moved<const D: usize>(
     })
 }
 
-fn check<const D: usize>(
-    net: &RandomNet<D>,
+fn check<M: Bounded, const D: usize>(
+    net: &M,
     input: &Tensor<D>,
     perturbation: &Perturbation,
     config: &BoundConfig,
@@ -290,4 +288,70 @@ fn elementwise_parameters_and_matrices() {
         Perturbation::ball(Norm::Lp(3.0), 0.4),
     ];
     check_all(&net, &tensor([2, 2, 3]), &regions);
+}
+
+/// The methods once each: but for rectifiers, functions have no choice of slopes.
+fn check_methods<M: Bounded, const D: usize>(net: &M, input: &Tensor<D>, region: &Perturbation) {
+    for method in [Method::Interval, Method::CrownIbp, Method::Crown] {
+        check(net, input, region, &BoundConfig::new(method));
+    }
+}
+
+#[test]
+fn functions_of_one_variable() {
+    for pick in 0..ACTIVATIONS.len() {
+        let function = Recipe::Activation { pick };
+        let recipes = [linear(4), function.clone(), linear(3), function, linear(2)];
+        let net = RandomNet::<2>::new(&recipes, [1, 3], 3, DType::F64, &test_device());
+        let input = tensor([2, 3]);
+        check_methods(&net, &input, &Perturbation::linf(0.3));
+        // Without a width, the gradients of the function itself.
+        let config = BoundConfig::new(Method::CrownIbp);
+        check(&net, &input, &Perturbation::linf(0.0), &config);
+    }
+}
+
+#[test]
+fn products_of_perturbed_values() {
+    let shared = Recipe::PRelu { shared: true };
+    let recipes = [
+        linear(4),
+        shared,
+        linear(4),
+        Recipe::Product { pick: 0 },
+        linear(2),
+    ];
+    let net = RandomNet::<2>::new(&recipes, [1, 3], 3, DType::F64, &test_device());
+    for radius in [0.0, 0.01, 0.3, 2.0] {
+        check_methods(&net, &tensor([2, 3]), &Perturbation::linf(radius));
+    }
+}
+
+/// Roots of values whose lower bounds are 0, where a root is upright.
+#[derive(Module, Bounded, Debug)]
+struct Roots {
+    first: Linear,
+    last: Linear,
+}
+
+impl Roots {
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let x = relu(self.first.forward(x));
+        self.last.forward(x.clone().sqrt() + x.powf_scalar(0.3))
+    }
+}
+
+#[test]
+fn roots_of_bounds_that_are_zero() {
+    let layer = |inputs, outputs| LinearConfig::new(inputs, outputs).init(&test_device());
+    let net = Roots {
+        first: layer(3, 4),
+        last: layer(4, 2),
+    };
+    let net = map_parameters(net, DType::F64, |_, _, values| {
+        for (at, value) in values.iter_mut().enumerate() {
+            *value = (at as f64 * 1.3 + 0.4).sin();
+        }
+    });
+    check_methods(&net, &tensor([2, 3]), &Perturbation::linf(0.3));
 }

@@ -88,6 +88,10 @@ fn range(x: &Interval, y: &Interval) -> Interval {
     }
 }
 
+/// How much less another plane has to fall to be taken: where factors have no zero in between, all
+/// mixtures may fall alike, and rounding is not to choose one of them.
+const CLEARLY: f64 = 0.98;
+
 /// A plane below `x · y` for intervals of the product's shape.
 ///
 /// McCormick (1976) gives two: `y_l x + x_l y − x_l y_l` and `y_u x + x_u y − x_u y_u`. They are
@@ -100,7 +104,7 @@ fn plane_below(x: &Interval, y: &Interval) -> Plane {
     let ones = zeros.add_scalar(1.0);
     for share in [ones, share_at_zero(x), share_at_zero(y)] {
         let falls = fall(x, y, &share);
-        let flatter = falls.clone().lower(best.1.clone());
+        let flatter = falls.clone().lower(best.1.clone().mul_scalar(CLEARLY));
         best.0 = best.0.mask_where(flatter.clone(), share);
         best.1 = best.1.mask_where(flatter, falls);
     }
@@ -148,13 +152,13 @@ fn fall(x: &Interval, y: &Interval, share: &AnyTensor) -> AnyTensor {
     falls(y, x).add(falls(x, y)).detach()
 }
 
+/// Keeps a share's derivative finite where an interval has no width.
+const WIDTH_FLOOR: f64 = 1e-12;
+
 /// The share at which the mixture of an interval's ends is as near to zero as it can be.
 fn share_at_zero(interval: &Interval) -> AnyTensor {
     let width = interval.upper.clone().sub(interval.lower.clone());
-    let share = interval
-        .lower
-        .clone()
-        .neg()
-        .div(width.clamp_min(f64::from(f32::MIN_POSITIVE)));
-    share.clamp_min(0.0).clamp_max(1.0).detach()
+    let share = interval.lower.clone().neg();
+    let share = share.div(width.clamp_min(WIDTH_FLOOR));
+    share.clamp_min(0.0).clamp_max(1.0)
 }

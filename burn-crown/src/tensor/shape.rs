@@ -65,6 +65,10 @@ impl AnyTensor {
 
     /// The tensor with `values` in place of what [`slice_by`](Self::slice_by) takes.
     pub(crate) fn slice_assign(self, slices: &[Slice], values: Self) -> Self {
+        // On libtorch, Burn 0.22.1 panics for a step other than 1 and values that are not one after
+        // the other in memory; flat, they are.
+        let shape = values.shape();
+        let values = values.reshape(&[shape.iter().product()]).reshape(&shape);
         Self(Dispatch::float_slice_assign(self.0, slices, values.0))
     }
 

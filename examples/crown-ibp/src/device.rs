@@ -15,6 +15,14 @@ pub enum UnknownDevice {
         /// What there is.
         known: String,
     },
+    /// A device that this machine does not have.
+    #[error("there is no device `{name}` on this machine; it has {count} of that kind")]
+    Absent {
+        /// What was asked for.
+        name: String,
+        /// How many there are.
+        count: usize,
+    },
     /// A list of devices without a device, or with a number that belongs to none.
     #[error(
         "`{text}` is no list of devices; give names with commas between them, such as `cpu,cpu` or `libtorch-cuda:0,1`"
@@ -118,6 +126,23 @@ pub fn all_of_kind(name: Option<&str>) -> Result<Vec<Device>, UnknownDevice> {
         }
     }
     Ok(vec![named])
+}
+
+/// Checks that this machine has the devices, which a backend would find out by a panic.
+///
+/// # Errors
+///
+/// [`UnknownDevice::Absent`], for the first one that it has not.
+pub fn require(devices: &[Device]) -> Result<(), UnknownDevice> {
+    for (backend, count) in counts() {
+        let absent = (count..usize::from(u8::MAX))
+            .find(|index| device(backend, Some(*index)).is_some_and(|one| devices.contains(&one)));
+        if let Some(index) = absent {
+            let name = format!("{backend}:{index}");
+            return Err(UnknownDevice::Absent { name, count });
+        }
+    }
+    Ok(())
 }
 
 /// The number of devices on this machine, for each backend that numbers them.
@@ -236,6 +261,19 @@ mod tests {
         );
         assert_eq!(parse(Some("libtorch-cuda")), Ok(cuda(0)));
         assert_eq!(all_of_kind(Some("libtorch")), Ok(vec![Device::libtorch()]));
+    }
+
+    #[test]
+    fn what_the_machine_lacks_is_refused() {
+        assert_eq!(require(&[Device::default()]), Ok(()));
+        for (backend, count) in counts() {
+            let name = format!("{backend}:{count}");
+            let devices = [Device::default(), parse(Some(&name)).unwrap()];
+            assert_eq!(
+                require(&devices),
+                Err(UnknownDevice::Absent { name, count })
+            );
+        }
     }
 
     #[test]

@@ -1,15 +1,14 @@
 //! Functions of each element.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::{gelu, hard_sigmoid, leaky_relu, log_sigmoid, sigmoid, tanh};
+use burn::tensor::activation::{gelu, leaky_relu, log_sigmoid, sigmoid, tanh};
 
 /// The functions, by name. None is steeper than 1.2, and all are between -1 and 1 at zero.
-pub(super) const ACTIVATIONS: &[&str] = &[
+pub const ACTIVATIONS: &[&str] = &[
     "sigmoid",
     "tanh",
     "gelu",
     "log_sigmoid",
-    "hard_sigmoid",
     "clamp",
     "clamp_min",
     "clamp_max",
@@ -28,7 +27,6 @@ pub(super) fn activate<const D: usize>(index: usize, x: Tensor<D>) -> Tensor<D> 
         "tanh" => tanh(x),
         "gelu" => gelu(x),
         "log_sigmoid" => log_sigmoid(x),
-        "hard_sigmoid" => hard_sigmoid(x, 0.2, 0.5),
         "clamp" => x.clamp(-0.3, 0.5),
         "clamp_min" => x.clamp_min(-0.2),
         "clamp_max" => x.clamp_max(0.4),

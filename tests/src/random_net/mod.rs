@@ -5,6 +5,7 @@ mod elementwise;
 mod layers;
 mod recipe;
 
+pub use activations::ACTIVATIONS;
 pub use elementwise::{Combine, Operand};
 pub use layers::{Layer, Sign};
 pub use recipe::{Recipe, recipes, short_recipes};

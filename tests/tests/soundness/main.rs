@@ -7,3 +7,4 @@ mod consistency;
 mod edges;
 mod errors;
 mod random;
+mod undefined;

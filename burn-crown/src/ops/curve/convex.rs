@@ -111,7 +111,7 @@ impl Curve for Log1p {
 
 impl Curve for Sqrt {
     fn value(&self, x: AnyTensor) -> AnyTensor {
-        x.sqrt()
+        level_at_zero(x, AnyTensor::sqrt)
     }
 
     fn slope(&self, x: AnyTensor) -> AnyTensor {
@@ -201,7 +201,12 @@ impl Power {
 
 impl Curve for Power {
     fn value(&self, x: AnyTensor) -> AnyTensor {
-        x.powf(self.0)
+        let power = |x: AnyTensor| x.powf(self.0);
+        if 0.0 < self.0 && self.0 < 1.0 {
+            level_at_zero(x, power)
+        } else {
+            power(x)
+        }
     }
 
     fn slope(&self, x: AnyTensor) -> AnyTensor {
@@ -248,6 +253,14 @@ impl Curve for Power {
             (false, false) => Some(interval.lower.clone().greater_scalar(0.0).not()),
         }
     }
+}
+
+/// A root that is upright at 0, with the gradient 0 there: an infinite one would become NaN for a
+/// lower bound of 0 that itself does not move.
+fn level_at_zero(x: AnyTensor, root: impl Fn(AnyTensor) -> AnyTensor) -> AnyTensor {
+    let positive = x.clone().greater_scalar(0.0);
+    let zero = x.clone().greater_equal_scalar(0.0).and(positive.not());
+    root(x.mask_fill(zero.clone(), 1.0)).mask_fill(zero, 0.0)
 }
 
 /// The elements whose interval holds zero.

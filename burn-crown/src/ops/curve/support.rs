@@ -181,19 +181,23 @@ impl<'a> Side<'a> {
         let over = |x: AnyTensor| self.value(x.clone()).sub(slope.clone().mul(x));
         let mut smallest = over(interval.lower.clone()).min(over(interval.upper.clone()));
         let fixed = interval.clone().map(AnyTensor::without_autodiff);
-        let borders = self.curve.pieces().into_iter().skip(1);
-        let borders = borders.map(|piece| piece.from).chain(self.curve.kinks());
-        for border in borders {
+        let pieces = self.curve.pieces().into_iter();
+        let borders = pieces.map(|piece| piece.to).filter(|to| to.is_finite());
+        for border in borders.chain(self.curve.kinks()) {
             smallest = smallest.min(over(nearest(&fixed, border)));
         }
         let level = slope.clone().without_autodiff();
         for piece in self.convex_pieces(&fixed) {
-            let bracket = bisect(piece, |x| self.slope(x.clone()).lower(level.clone()));
-            let Interval { lower, upper } = bracket;
+            let falls = |x: &AnyTensor| self.slope(x.clone()).lower(level.clone());
+            // What falls all along a piece is smallest at its right end, which was tried, and there
+            // with the gradient of the interval's end.
+            let falls_throughout = falls(&piece.upper);
+            let Interval { lower, upper } = bisect(piece, falls);
             // A convex function that falls at the left end of a bracket is nowhere in it below its
             // tangent there.
             let fall = self.slope(lower.clone()).sub(level.clone()).clamp_max(0.0);
             let lowest = over(lower.clone()).add(fall.mul(upper.sub(lower)));
+            let lowest = lowest.mask_where(falls_throughout, smallest.clone());
             smallest = smallest.min(lowest);
         }
         smallest

@@ -1,7 +1,7 @@
 //! The whole experiment file.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use burn::tensor::Device;
 use serde::Serialize;
@@ -250,7 +250,11 @@ fn read<A: Architecture>(
         file: path.into(),
         dataset: dataset?,
         path_prefix: path_prefix?.into(),
-        models_path: models_path?.into(),
+        // The reference's files say `./name/`.
+        models_path: Path::new(&models_path?)
+            .components()
+            .filter(|part| *part != Component::CurDir)
+            .collect(),
         models: models.into_iter().collect::<Option<_>>()?,
         attack_params: match attack_params {
             Some(attack_params) => Some(attack_params?),

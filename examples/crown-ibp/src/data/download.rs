@@ -9,6 +9,9 @@ use burn::data::network::downloader::download_file_as_bytes;
 /// The name of the threads that download, by which the panic hook knows them.
 const THREAD: &str = "download";
 
+/// What Burn's panic says before the error itself.
+const UNWRAPPED: &str = "called `Result::unwrap()` on an `Err` value: ";
+
 /// Downloads a file with Burn's progress bar.
 ///
 /// Burn's downloader panics where it fails, so it runs in a thread of its own, and the panic
@@ -31,6 +34,7 @@ pub(super) fn download(url: &str, message: &str) -> Result<Vec<u8>, String> {
                 .map(String::as_str)
                 .or_else(|| payload.downcast_ref::<&str>().copied())
                 .unwrap_or("the downloader failed");
+            let said = said.strip_prefix(UNWRAPPED).unwrap_or(said);
             format!("the download of {url} failed: {said}")
         })
 }

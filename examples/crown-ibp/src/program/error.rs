@@ -58,8 +58,9 @@ pub enum ProgramError {
     },
     /// A model that was not trained yet.
     #[error(
-        "{model}: there is no model file {path}; run `crown-ibp train` with the same \
-         --config, --path-prefix and overrides first, or name other weights with --weights"
+        "{model}: there is no model file {path}, nor a .safetensors, .pth or .pt of the model beside \
+         it; run `crown-ibp train` with the same --config, --path-prefix and overrides first, or \
+         name other weights with --weights"
     )]
     NotTrained {
         /// The model's name.

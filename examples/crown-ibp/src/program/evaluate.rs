@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use burn_crown::Method;
+use burn_crown::{Method, Norm};
 use clap::Args;
 
 use super::ProgramError;
@@ -52,6 +52,8 @@ impl<A: Architecture> Session<A> {
                 .and_then(|file| self.evaluate_one(entry, &file, arguments.method.map(Into::into)));
             match row {
                 Ok(row) => rows.push(row),
+                // What is wrong with the command line is wrong for every model.
+                Err(failure @ ProgramError::OneFile { .. }) => return Err(failure),
                 Err(failure) => failures.push(failure),
             }
         }
@@ -110,7 +112,10 @@ impl<A: Architecture> Session<A> {
         })?;
         let method = verification.map_or_else(
             || "—".into(),
-            |verification| format!("{}, ε {}", verification.config.method, eval.epsilon),
+            |verification| {
+                let norm = norm_before_radius(eval.norm);
+                format!("{}, {norm}ε {}", verification.config.method, eval.epsilon)
+            },
         );
         Ok(Row {
             model: entry.model_id.clone(),
@@ -118,5 +123,15 @@ impl<A: Architecture> Session<A> {
             method,
             errors,
         })
+    }
+}
+
+/// A norm's name where a radius follows; L∞, of which ε alone is understood, has none.
+fn norm_before_radius(norm: Norm) -> String {
+    match norm {
+        Norm::Linf => String::new(),
+        Norm::L2 => "L2 ".into(),
+        Norm::L1 => "L1 ".into(),
+        Norm::Lp(exponent) => format!("L{exponent} "),
     }
 }

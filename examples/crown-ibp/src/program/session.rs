@@ -43,6 +43,7 @@ impl<A: Architecture> Session<A> {
             Some([first, ..]) => first.clone(),
             _ => device::parse(arguments.device.as_deref())?,
         };
+        device::require(devices.as_deref().unwrap_or(std::slice::from_ref(&device)))?;
         let of_kind = device::all_of_kind(arguments.device.as_deref())?;
         let source = DataSource::new(arguments.data_dir.clone());
         // Only what a model uses is loaded, so that no other file need be there.

@@ -120,18 +120,20 @@ impl<A: Architecture> Session<A> {
             }
             Plan::Start => {
                 say(format!(
-                    "{model_id}: {} with {} parameters, {} images of {}",
+                    "{model_id}: {} with {} parameters, {} images of {}{}",
                     entry.model.class(),
                     entry.model.init(&self.device).num_params(),
                     self.images.train.len(),
                     self.experiment.dataset,
+                    self.on_several(entry),
                 ));
                 run.start()
             }
             Plan::Resume(state) => {
                 say(format!(
-                    "{model_id}: continues after epoch {} of {epochs}",
-                    state.epochs
+                    "{model_id}: continues after epoch {} of {epochs}{}",
+                    state.epochs,
+                    self.on_several(entry),
                 ));
                 run.resume()
             }
@@ -151,6 +153,14 @@ impl<A: Architecture> Session<A> {
             ));
         }
         Ok(())
+    }
+
+    /// The number of devices that train a model, to be said if there are several.
+    fn on_several(&self, entry: &ModelEntry<A>) -> String {
+        match self.devices(entry).len() {
+            0 | 1 => String::new(),
+            devices => format!(", on {devices} devices"),
+        }
     }
 }
 

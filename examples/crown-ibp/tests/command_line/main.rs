@@ -40,7 +40,7 @@ fn training_saves_models_that_evaluation_finds() {
     let workspace = Workspace::new();
     let arguments = ["--config", "tiny.json", "--path-prefix", "out"];
     let refused = workspace.refused(&[&["eval"], arguments.as_slice()].concat());
-    assert_says(&refused, &["first", "train", "out/tiny/first.bpk"]);
+    assert_says(&refused, &["first", "train", "out/tiny/first.bpk", ".pth"]);
 
     let trained = workspace.accepted(&[&["train"], arguments.as_slice()].concat());
     assert_says(
@@ -163,4 +163,30 @@ fn a_damaged_model_file_is_refused() {
     std::fs::write(workspace.path().join("tiny/first.bpk"), b"no model").unwrap();
     let eval = ["eval", "--config", "tiny.json", "--model-subset", "0"];
     assert_says(&workspace.refused(&eval), &["first.bpk"]);
+}
+
+#[test]
+fn what_is_wrong_for_every_model_is_said_once() {
+    let workspace = Workspace::new();
+    std::fs::write(workspace.path().join("one.pth"), b"weights").unwrap();
+    let eval = ["eval", "--config", "tiny.json", "--weights", "one.pth"];
+    let refused = workspace.refused(&eval);
+    assert_says(&refused, &["one.pth", "2 models", "--model-subset"]);
+    assert_eq!(refused.matches("one.pth").count(), 1, "{refused}");
+}
+
+#[test]
+fn the_table_names_the_norm_of_the_radius() {
+    let workspace = Workspace::new();
+    let output = workspace.accepted(&[
+        "train",
+        "--config",
+        "tiny.json",
+        "--model-subset",
+        "0",
+        "training_params:epochs=1",
+        "eval_params:norm=2",
+        "eval_params:method_params:bounded_input=false",
+    ]);
+    assert_says(&output, &["IBP, L2 ε 0.02"]);
 }

@@ -93,6 +93,8 @@ fn problems_of(file: &Value) -> Vec<String> {
 fn a_file_of_the_reference_is_read() {
     let experiment = parse(&file(), &[]).unwrap();
     assert_eq!(experiment.dataset, DatasetName::Mnist);
+    // Of `./mnist_crown/`.
+    assert_eq!(experiment.models_path.as_os_str(), "mnist_crown");
     assert_eq!(experiment.models.len(), 2);
     assert_eq!(experiment.attack_params.as_ref().unwrap().eps_step, 16);
     let small = &experiment.models[0];
