@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use burn::train::{Learner, LearnerModel};
 
 use super::{LearnerError, RobustBatch, RobustObjective};
-use crate::{Analysis, AnyTensor, BoundError, Bounded, GraphCache, Specification};
+use crate::{Analysis, AnyTensor, BoundError, Bounded, GraphCache, Perturbation, Specification};
 
 /// A model that Burn's `SupervisedTraining` trains to be certifiably robust.
 ///
@@ -156,11 +156,13 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         let logits = learner.logits(image.clone())?;
         let label = Tensor::zeros([1], &image.device());
         let margins = Specification::Margins(label);
+        let target = self.objective.schedule().target;
+        let trained = self.objective.perturbation().clone().with_radius(target);
         learner
-            .analyse(image.clone(), self.objective.schedule().target)?
+            .analyse(image.clone(), &trained)?
             .estimate(&margins, self.objective.bound())?;
         learner
-            .analyse(image, self.objective.evaluation_epsilon())?
+            .analyse(image, &self.objective.evaluation_perturbation())?
             .lower(&margins, self.objective.evaluation_bound())?;
         Ok(logits.dims()[1])
     }
@@ -187,8 +189,11 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         }
     }
 
-    pub(super) fn analyse(&self, images: Tensor<D>, epsilon: f64) -> Result<Analysis, BoundError> {
-        let perturbation = self.objective.perturbation().clone().with_radius(epsilon);
-        self.cache.analyse(&self.model, images, &perturbation)
+    pub(super) fn analyse(
+        &self,
+        images: Tensor<D>,
+        perturbation: &Perturbation,
+    ) -> Result<Analysis, BoundError> {
+        self.cache.analyse(&self.model, images, perturbation)
     }
 }

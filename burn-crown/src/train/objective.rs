@@ -50,6 +50,7 @@ pub struct RobustObjective {
     bound: BoundConfig,
     final_beta: f64,
     final_kappa: f64,
+    evaluation_perturbation: Option<Perturbation>,
     evaluation_epsilon: Option<f64>,
     evaluation_bound: BoundConfig,
     activity_penalty: Option<(ActivityMeasure, f64)>,
@@ -70,6 +71,7 @@ impl RobustObjective {
             bound: BoundConfig::new(Method::CrownIbp),
             final_beta: 0.0,
             final_kappa: 0.0,
+            evaluation_perturbation: None,
             evaluation_epsilon: None,
             evaluation_bound: BoundConfig::new(Method::Interval),
             activity_penalty: None,
@@ -106,6 +108,12 @@ impl RobustObjective {
     /// It counts for [`TrainingMethod::RobustNatural`] only.
     pub fn with_final_kappa(mut self, final_kappa: f64) -> Self {
         self.final_kappa = final_kappa;
+        self
+    }
+
+    /// Sets the perturbation of validation, but for its radius. Defaults to that of training.
+    pub fn with_evaluation_perturbation(mut self, perturbation: Perturbation) -> Self {
+        self.evaluation_perturbation = Some(perturbation);
         self
     }
 
@@ -160,7 +168,7 @@ impl RobustObjective {
         self
     }
 
-    /// The perturbation; its radius is replaced at each step.
+    /// The perturbation of training; its radius is replaced at each step.
     pub fn perturbation(&self) -> &Perturbation {
         &self.perturbation
     }
@@ -173,6 +181,13 @@ impl RobustObjective {
     /// The bound that is trained.
     pub fn bound(&self) -> &BoundConfig {
         &self.bound
+    }
+
+    /// The perturbation of validation; its radius is [`evaluation_epsilon`](Self::evaluation_epsilon).
+    pub fn evaluation_perturbation(&self) -> Perturbation {
+        let perturbation = self.evaluation_perturbation.as_ref();
+        let perturbation = perturbation.unwrap_or(&self.perturbation).clone();
+        perturbation.with_radius(self.evaluation_epsilon())
     }
 
     /// The bound of validation.

@@ -7,7 +7,7 @@ use super::loss::{classified, natural_cross_entropy, robust_cross_entropy};
 use super::margins::Margins;
 use super::penalty::l1_norm;
 use super::{Coefficients, LearnerError, RobustBatch, RobustLearner, RobustOutput};
-use crate::{Analysis, BoundError, Bounded, certified};
+use crate::{Analysis, BoundError, Bounded, Perturbation, certified};
 
 impl<M: Bounded, const D: usize> RobustLearner<M, D> {
     /// Bounds a batch for training, and adds the penalties to its loss.
@@ -18,7 +18,9 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         bound.projections = bound.projections.map(|drawn| drawn.at_step(batch.step));
         let coefficients = objective.coefficients(batch.step);
         let labels = batch.labels.clone();
-        let mut output = self.run(batch, coefficients, |analysis, logits| {
+        let perturbation = objective.perturbation().clone();
+        let perturbation = perturbation.with_radius(coefficients.epsilon);
+        let mut output = self.run(batch, coefficients, &perturbation, |analysis, logits| {
             let margins = if objective.trains_runner_up_only() {
                 Margins::of_runner_up(analysis, logits, labels, &bound, coefficients.beta)
             } else if bound.is_estimate() {
@@ -44,7 +46,8 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         let coefficients = self.objective.evaluation_coefficients();
         let bound = self.objective.evaluation_bound();
         let labels = batch.labels.clone();
-        self.run(batch, coefficients, |analysis, _| {
+        let perturbation = self.objective.evaluation_perturbation();
+        self.run(batch, coefficients, &perturbation, |analysis, _| {
             let margins = Margins::of_all_classes(analysis, labels, bound, coefficients.beta);
             Ok((margins?, None))
         })
@@ -58,6 +61,7 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         &self,
         batch: RobustBatch<D>,
         coefficients: Coefficients,
+        perturbation: &Perturbation,
         bound: impl FnOnce(&Analysis, &Tensor<2>) -> Result<(Margins, Option<Tensor<1>>), BoundError>,
     ) -> Result<RobustOutput, LearnerError> {
         // A share outside [0, 1] would make bounds of what are none.
@@ -71,7 +75,7 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
             let right = classified(logits.clone(), labels.clone());
             (natural(), right, Tensor::zeros([1], &images.device()))
         } else {
-            let analysis = self.analyse(images, coefficients.epsilon)?;
+            let analysis = self.analyse(images, perturbation)?;
             let (margins, penalty) = bound(&analysis, &logits)?;
             let robust = || robust_cross_entropy(margins.trained.clone());
             let loss = match coefficients.kappa {

@@ -168,6 +168,36 @@ fn trains(norm: Norm, range: Option<(f64, f64)>, method: Method) {
 }
 
 #[test]
+fn validation_has_a_perturbation_of_its_own() {
+    let evaluated = Perturbation::l2(9.0).with_range(RANGE.0, RANGE.1);
+    let schedule = EpsilonSchedule::new(EPSILON).with_end_step(STEPS);
+    let objective = RobustObjective::new(Perturbation::linf(9.0), schedule)
+        .with_evaluation_perturbation(evaluated)
+        .with_evaluation_epsilon(EVALUATED);
+    let model = Mlp::new(1, &training_device());
+    let batch = batch(9, SAMPLES, 0, &test_device());
+    let learner: MlpLearner = RobustLearner::new(model.clone(), objective);
+    let losses = to_vec(InferenceStep::step(&learner.valid(), batch.clone()).loss);
+    let verifier = Verifier::new(model.valid()).with_config(BoundConfig::new(Method::Interval));
+    let differs = |perturbation: Perturbation| {
+        let perturbation = perturbation.with_radius(EVALUATED);
+        let margins = verifier.margins(batch.images.clone(), batch.labels.clone(), &perturbation);
+        let margins = to_vec(margins.unwrap().lower);
+        let expected = margins
+            .chunks(2)
+            .map(|two| (1.0 + (-two[0]).exp() + (-two[1]).exp()).ln());
+        let differences = expected
+            .zip(&losses)
+            .map(|(one, other)| (one - other).abs());
+        differences.fold(0.0, f64::max)
+    };
+    let (l2, linf) = (Perturbation::l2(1.0), Perturbation::linf(1.0));
+    assert!(differs(l2.clone().with_range(RANGE.0, RANGE.1)) < 1e-5);
+    assert!(differs(linf.with_range(RANGE.0, RANGE.1)) > 1e-3);
+    assert!(differs(l2) > 1e-3);
+}
+
+#[test]
 fn interval_bounds_train_in_every_norm() {
     for norm in NORMS {
         trains(norm, None, Method::Interval);

@@ -61,7 +61,7 @@ fn a_hard_sigmoid() {
     // Not among the functions of random networks: on some backends Burn computes it in `f32`
     // whatever the type of the values.
     module!(Hard(first), |this, x| {
-        hard_sigmoid(this.first.forward(x), 0.3, 0.4)
+        hard_sigmoid(this.first.forward(x) - 3.0, 0.3, 0.4)
     });
     let module = Hard {
         first: linear(3, 2),

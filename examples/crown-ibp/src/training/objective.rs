@@ -33,13 +33,19 @@ pub fn objective(
         TrainingMethod::Robust | TrainingMethod::RobustActivity => Loss::Robust,
         TrainingMethod::RobustNatural => Loss::RobustNatural,
     };
-    let perturbation = perturbation(
+    let trained = perturbation(
         params.norm,
         params.epsilon,
         params.method_params.bounded_input,
         normalization,
     );
-    RobustObjective::new(perturbation, schedule)
+    let evaluated = perturbation(
+        eval.norm,
+        eval.epsilon,
+        eval.method_params.bounded_input,
+        normalization,
+    );
+    RobustObjective::new(trained, schedule)
         .with_method(loss)
         .with_bound(params.method_params.bound())
         .with_final_beta(params.method_params.final_beta)
@@ -48,6 +54,7 @@ pub fn objective(
         .with_l1_penalty(params.method_params.l1_reg)
         .with_activity_penalty(ActivityMeasure::OpenNeurons, activity_weight(params))
         .with_reported_bounds(params.verbose)
+        .with_evaluation_perturbation(evaluated)
         // Without a radius nothing is bounded.
         .with_evaluation_epsilon(if verifies(eval) { eval.epsilon } else { 0.0 })
         .with_evaluation_bound(eval.method_params.bound())
