@@ -27,8 +27,20 @@ pub(super) struct ExportArguments {
     #[arg(long)]
     last: bool,
     /// A file that ends in .safetensors, or a folder for NAME.safetensors of each model
-    #[arg(long, value_name = "FILE|FOLDER")]
+    #[arg(long, value_name = "FILE|FOLDER", value_parser = output)]
     output: PathBuf,
+}
+
+/// The file or folder of `--output`: a name of another form of weights is a slip, and no folder.
+fn output(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    match extension {
+        Some("pth" | "pt" | "bin" | "bpk" | "onnx") => Err(format!(
+            "only .{EXTENSION} files are written; name one, or a folder"
+        )),
+        _ => Ok(path),
+    }
 }
 
 impl ExportArguments {

@@ -105,6 +105,14 @@ fn errors(output: &str, model: &str) -> Vec<String> {
 }
 
 #[test]
+fn an_export_in_a_form_that_is_not_written_is_refused() {
+    let workspace = Workspace::new();
+    let errors = workspace.refused("export --output model.pth");
+    assert!(errors.contains("only .safetensors"), "{errors}");
+    assert!(!workspace.path("model.pth").exists());
+}
+
+#[test]
 fn an_export_is_evaluated_like_the_trained_models() {
     let workspace = Workspace::trained();
     let trained = workspace.accepted("eval --path-prefix out");
