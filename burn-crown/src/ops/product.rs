@@ -1,5 +1,6 @@
 //! Products of two values that both depend on the perturbed input.
 
+use super::lines::Signs;
 use super::{Contribution, Interval, Operator, Region, Step};
 use crate::tensor::AnyTensor;
 
@@ -23,27 +24,18 @@ impl Operator for Product {
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         let [x, y] = alike([0, 1].map(|index| step.interval(index)));
-        let (batch, rows, shape) = (step.batch, step.rows, form.shape());
-        let features: usize = shape[1..].iter().product();
-        let form = form.reshape(&[batch, rows, features]);
-        let positive = form.clone().clamp_min(0.0);
-        // As a difference, so that a coefficient that is not a number stays one.
-        let negative = form.sub(positive.clone());
+        let shape = form.shape();
+        let Signs {
+            positive, negative, ..
+        } = Signs::of(form, step);
         let (below, above) = (plane_below(&x, &y), plane_above(&x, &y));
         let part = |low: AnyTensor, high: AnyTensor| {
-            let over_rows = |slope: AnyTensor| slope.reshape(&[batch, 1, features]);
-            positive
-                .clone()
-                .mul(over_rows(low))
-                .add(negative.clone().mul(over_rows(high)))
-                .reshape(&shape)
+            let low = positive.clone().times(low);
+            low.add(negative.clone().times(high)).reshape(&shape)
         };
-        let constant = |form: &AnyTensor, intercept: AnyTensor| {
-            form.clone()
-                .matmul(intercept.reshape(&[batch, features, 1]))
-                .reshape(&[batch, rows])
-        };
-        let bias = constant(&positive, below.intercept).add(constant(&negative, above.intercept));
+        let bias = positive
+            .bias(below.intercept)
+            .add(negative.bias(above.intercept));
         let of = |index: usize, form: AnyTensor| Some(form.sum_to(&step.form_shape(index)));
         Contribution {
             forms: vec![

@@ -1,5 +1,6 @@
 //! The rectifier.
 
+use super::lines::Signs;
 use super::{Band, Contribution, Interval, Operator, Region, Step};
 use crate::bound::LowerSlope;
 use crate::tensor::{AnyMask, AnyTensor};
@@ -60,25 +61,18 @@ impl Operator for Relu {
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         let relaxation = Relaxation::new(&step.interval(0), step.slope);
-        let (batch, rows) = (step.batch, step.rows);
         let shape = form.shape();
-        let features: usize = shape[1..].iter().product();
-        let over_rows = |x: AnyTensor| x.reshape(&[batch, 1, features]);
-
-        let form = form.reshape(&[batch, rows, features]);
-        let positive = form.clone().clamp_min(0.0);
-        // As a difference, so that a coefficient that is not a number stays one.
-        let negative = form.clone().sub(positive.clone());
-        let bias = negative
-            .clone()
-            .matmul(relaxation.upper_intercept.reshape(&[batch, features, 1]))
-            .reshape(&[batch, rows]);
-        let upper_slope = over_rows(relaxation.upper_slope);
+        let Signs {
+            all,
+            positive,
+            negative,
+        } = Signs::of(form, step);
+        let bias = negative.bias(relaxation.upper_intercept);
         let form = match step.slope {
-            LowerSlope::Same => form.mul(upper_slope),
+            LowerSlope::Same => all.times(relaxation.upper_slope),
             _ => positive
-                .mul(over_rows(relaxation.lower_slope))
-                .add(negative.mul(upper_slope)),
+                .times(relaxation.lower_slope)
+                .add(negative.times(relaxation.upper_slope)),
         };
         Contribution {
             forms: vec![Some(form.reshape(&shape))],

@@ -1,7 +1,6 @@
 //! Functions of straight pieces.
 
 use super::{Curve, Piece};
-use crate::ops::Interval;
 use crate::tensor::AnyTensor;
 
 /// `x` kept between two levels, after a scale and a shift: `clamp(scale · x + shift, low, high)`.
@@ -68,9 +67,5 @@ impl Curve for Clamp {
 
     fn is_increasing(&self) -> bool {
         true
-    }
-
-    fn touch(&self, interval: &Interval) -> AnyTensor {
-        interval.center()
     }
 }
