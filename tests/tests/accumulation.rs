@@ -4,7 +4,6 @@
 mod plane;
 mod quiet;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use burn::data::dataset::InMemDataset;
@@ -17,6 +16,7 @@ use burn_crown::train::{
     ActivityMeasure, EpsilonSchedule, RobustDataLoader, RobustLearner, RobustMetrics,
     RobustObjective, TrainingMethod,
 };
+use burn_crown_tests::logs::logged;
 use plane::{Mlp, MlpLearner, Point, PointBatcher, bits, loader, points, training_device};
 use quiet::Quiet;
 
@@ -71,7 +71,7 @@ fn run(batch_size: usize, accumulation: usize, dealt: usize) -> Run {
         .collect();
     let logged = |metric| {
         (1..=EPOCHS)
-            .flat_map(|epoch| logged(folder.path(), epoch, metric))
+            .flat_map(|epoch| logged(folder.path(), "train", epoch, metric))
             .collect()
     };
     Run {
@@ -79,20 +79,6 @@ fn run(batch_size: usize, accumulation: usize, dealt: usize) -> Run {
         epsilons: logged("Epsilon"),
         rates: logged("Learning_Rate"),
     }
-}
-
-/// The values that Burn's file logger wrote for the batches of an epoch.
-fn logged(folder: &Path, epoch: usize, metric: &str) -> Vec<f64> {
-    let file = folder
-        .join("train")
-        .join(format!("epoch-{epoch}"))
-        .join(format!("{metric}.log"));
-    let text = std::fs::read_to_string(&file)
-        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    text.lines()
-        .filter(|line| !line.ends_with("final"))
-        .map(|line| line.split(',').next().unwrap().parse().unwrap())
-        .collect()
 }
 
 fn largest_difference(a: &Run, b: &Run) -> f32 {

@@ -1,15 +1,15 @@
 //! Gradients of the bounds with respect to the parameters, against central differences in `f64`.
 #![allow(clippy::unwrap_used)]
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
-use burn::tensor::{DType, Gradients, Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 use burn_crown::{
     BoundConfig, Bounded, GraphCache, LowerSlope, Method, Norm, Perturbation, Projections,
     Specification,
 };
-use burn_crown_tests::parameters::{map_parameters, to_vec};
+use burn_crown_tests::parameters::{map_parameters, read_parameters, to_vec};
 use burn_crown_tests::random_net::{ACTIVATIONS, Combine, RandomNet, Recipe};
 use burn_crown_tests::test_device;
 
@@ -19,29 +19,6 @@ const STEP: f64 = 1e-5;
 
 /// The largest difference, relative to the largest gradient of a parameter.
 const TOLERANCE: f64 = 1e-7;
-
-/// The gradients of each parameter, by path.
-struct Collector<'a> {
-    path: Vec<String>,
-    gradients: &'a Gradients,
-    found: Vec<(String, Vec<f64>)>,
-}
-
-impl ModuleVisitor for Collector<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_string());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = param.val().grad(self.gradients) {
-            self.found.push((self.path.join("."), to_vec(gradient)));
-        }
-    }
-}
 
 /// The sum of all lower bounds minus half of all upper ones, so that neither can hide the other.
 fn objective<M: Bounded, const D: usize>(
@@ -79,12 +56,7 @@ fn check<M: Bounded, const D: usize>(
 ) {
     let trained = net.clone().train();
     let gradients = objective(&trained, input, perturbation, config).backward();
-    let mut collector = Collector {
-        path: Vec::new(),
-        gradients: &gradients,
-        found: Vec::new(),
-    };
-    trained.visit(&mut collector);
+    let gradients = read_parameters(&trained, &gradients);
 
     let mut names = Vec::new();
     map_parameters(net.valid(), DType::F64, |path, _, _| {
@@ -92,14 +64,14 @@ fn check<M: Bounded, const D: usize>(
     });
     // Running statistics are no parameters of an optimizer.
     names.retain(|name| !name.contains("running"));
-    let found: Vec<&String> = collector.found.iter().map(|(name, _)| name).collect();
+    let found: Vec<&String> = gradients.iter().map(|(name, _)| name).collect();
     assert_eq!(
         found,
         names.iter().collect::<Vec<_>>(),
         "parameters with a gradient"
     );
 
-    for (name, gradient) in &collector.found {
+    for (name, gradient) in &gradients {
         let scale = gradient
             .iter()
             .fold(0.0_f64, |scale, value| scale.max(value.abs()));

@@ -22,6 +22,7 @@ use burn::train::{
 use burn_crown::train::{
     Coefficients, RobustDataLoader, RobustLearner, RobustMetrics, TrainingMethod,
 };
+use burn_crown_tests::logs::logged;
 use burn_crown_tests::test_device;
 use plane::{
     BATCH, EPSILON, Mlp, MlpLearner, POINTS, Point, PointBatcher, STEPS_PER_EPOCH, bits, errors,
@@ -216,20 +217,6 @@ fn early_stopping_goes_by_the_verified_error() {
         .num_epochs(50)
         .launch(learner.learner(AdamConfig::new().init(), 0.0));
     assert_eq!(batches.load(Ordering::SeqCst), 3 * STEPS_PER_EPOCH);
-}
-
-/// The values that Burn's file logger wrote for an epoch.
-fn logged(folder: &Path, split: &str, epoch: usize, metric: &str) -> Vec<f64> {
-    let file = folder
-        .join(split)
-        .join(format!("epoch-{epoch}"))
-        .join(format!("{metric}.log"));
-    let text = std::fs::read_to_string(&file)
-        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    text.lines()
-        .filter(|line| !line.ends_with("final"))
-        .map(|line| line.split(',').next().unwrap().parse().unwrap())
-        .collect()
 }
 
 #[test]

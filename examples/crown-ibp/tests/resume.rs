@@ -2,21 +2,24 @@
 #![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/images.rs"]
+mod images;
+#[path = "support/program.rs"]
 mod support;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use crown_ibp::models::{MlpAnyConfig, ModelConfig};
 use crown_ibp::weights::load_weights;
+use images::write_images;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use support::{assert_says, write_images};
-use tempfile::TempDir;
+use support::assert_says;
 
 /// Two small networks and a handful of images, whose epochs take some hundredths of a second, so that a good part of the
 /// time goes into writing checkpoints. ε reaches its target in epoch 4.
@@ -78,50 +81,35 @@ fn assert_same(found: &[Trained], expected: &[Trained]) {
     assert_eq!(found.len(), expected.len());
 }
 
-struct Workspace {
-    folder: TempDir,
-}
+struct Workspace(support::Workspace);
 
 impl Workspace {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("experiment.json"), EXPERIMENT).unwrap();
-        write_images(folder.path(), 80, 1);
-        Self { folder }
+        let workspace = support::Workspace::with("experiment.json", EXPERIMENT);
+        write_images(workspace.path(), 80, 1);
+        Self(workspace)
     }
 
     fn train(&self, prefix: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_crown-ibp"));
+        let given = ["train", "--config", "experiment.json", "--device", "flex"];
+        let mut command = self.0.command(&given);
         command
-            .args(["train", "--config", "experiment.json", "--device", "flex"])
             .args(["--data-dir", ".", "--path-prefix", prefix])
             .args(arguments)
-            .current_dir(self.folder.path())
             .stdin(Stdio::null());
         command
     }
 
     fn accepted(&self, prefix: &str, arguments: &[&str]) -> String {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = self.train(prefix, arguments).output().unwrap();
-        let errors = String::from_utf8(stderr).unwrap();
-        assert!(status.success(), "{arguments:?}: {errors}");
-        String::from_utf8(stdout).unwrap()
+        support::accepted(&mut self.train(prefix, arguments))
     }
 
     fn refused(&self, prefix: &str, arguments: &[&str]) -> String {
-        let output = self.train(prefix, arguments).output().unwrap();
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success(), "{arguments:?} succeeded");
-        assert!(!errors.contains("panicked"), "{errors}");
-        errors
+        support::refused(&mut self.train(prefix, arguments))
     }
 
     fn file(&self, prefix: &str, name: &str) -> PathBuf {
-        self.folder.path().join(prefix).join("models").join(name)
+        self.0.path().join(prefix).join("models").join(name)
     }
 
     /// What a finished experiment leaves behind, without what a clock says.
@@ -279,13 +267,13 @@ fn a_run_is_never_lost_by_a_forgotten_flag() {
     );
     assert!(!refused.contains("epsilon"), "{refused}");
     // A run on other images.
-    write_images(workspace.folder.path(), 80, 2);
+    write_images(workspace.0.path(), 80, 2);
     let refused = workspace.refused("out", &with(&["--resume"]));
     assert_says(
         &refused,
         &["training images: \"80, with the sum ", "test images"],
     );
-    write_images(workspace.folder.path(), 80, 1);
+    write_images(workspace.0.path(), 80, 1);
     let refused = workspace.refused("out", &with(&["--resume", "training_params:epochs=1"]));
     assert_says(&refused, &["2 epochs already", "the 1 that are"]);
     // Nothing was touched.

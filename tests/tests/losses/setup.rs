@@ -1,6 +1,6 @@
 //! A small network, a batch for it, and the training steps of an objective.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Param;
 use burn::nn::Linear;
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
@@ -9,7 +9,7 @@ use burn_crown::train::{
     EpsilonSchedule, RobustBatch, RobustLearner, RobustObjective, RobustOutput,
 };
 use burn_crown::{Analysis, BoundConfig, GraphCache, Method, Perturbation};
-use burn_crown_tests::parameters::{map_parameters, to_vec};
+use burn_crown_tests::parameters::{Values, map_parameters, read_parameters, to_vec};
 use burn_crown_tests::test_device;
 
 use crate::plane::{Mlp, points, training_device};
@@ -76,41 +76,17 @@ pub(crate) fn assert_close(found: &[f64], expected: &[f64], what: &str) {
     }
 }
 
-/// The gradients or the values of all parameters, by name.
-struct Collector<'a> {
-    gradients: Option<&'a GradientsParams>,
-    path: Vec<String>,
-    found: Vec<(String, Vec<f64>)>,
-}
-
-impl ModuleVisitor for Collector<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_string());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let values = match self.gradients {
-            Some(gradients) => gradients
-                .get::<D>(param.id)
-                .map_or_else(|| vec![0.0; param.val().shape().num_elements()], to_vec),
-            None => to_vec(param.val()),
-        };
-        self.found.push((self.path.join("."), values));
-    }
-}
-
+/// The gradients or the values of all parameters, by name; a gradient that is not there is zero.
 pub(crate) fn collect(model: &Mlp, gradients: Option<&GradientsParams>) -> Vec<(String, Vec<f64>)> {
-    let mut collector = Collector {
-        gradients,
-        path: Vec::new(),
-        found: Vec::new(),
-    };
-    model.visit(&mut collector);
-    collector.found
+    let mut found = read_parameters(model, &Values);
+    if let Some(gradients) = gradients {
+        let known = read_parameters(model, gradients);
+        for (name, values) in &mut found {
+            let gradient = known.iter().find(|(of, _)| of == name);
+            *values = gradient.map_or_else(|| vec![0.0; values.len()], |(_, found)| found.clone());
+        }
+    }
+    found
 }
 
 /// The gradient of a step by parameter, which is that of central differences of its mean loss.

@@ -1,37 +1,13 @@
 //! Gradients stay finite where regions and networks degenerate.
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::GradientsParams;
 use burn::tensor::{DType, Int, Tensor};
 use burn::train::TrainStep;
 use burn_crown::train::{EpsilonSchedule, RobustBatch, RobustLearner, RobustObjective};
 use burn_crown::{BoundConfig, Method, Perturbation};
-use burn_crown_tests::parameters::{map_parameters, to_vec};
+use burn_crown_tests::parameters::{map_parameters, read_parameters, to_vec};
 
 use crate::plane::{Mlp, batch, training_device};
 use crate::{METHODS, NORMS};
-
-/// Collects the gradients of all parameters, by name.
-struct Gradients<'a> {
-    gradients: &'a GradientsParams,
-    path: Vec<String>,
-    values: Vec<(String, Vec<f64>)>,
-}
-
-impl ModuleVisitor for Gradients<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_string());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let gradient = self.gradients.get::<D>(param.id).unwrap();
-        self.values.push((self.path.join("."), to_vec(gradient)));
-    }
-}
 
 /// The gradients of a training step in the perturbation at its own radius, all of them finite.
 fn gradients(model: Mlp, perturbation: &Perturbation, method: Method, what: &str) -> Vec<f64> {
@@ -45,22 +21,13 @@ fn gradients(model: Mlp, perturbation: &Perturbation, method: Method, what: &str
     let output = TrainStep::step(&learner, batch(3, 24, 5, &training_device()));
     let loss = to_vec(output.item.loss);
     assert!(loss.iter().all(|loss| loss.is_finite()), "{what}: {loss:?}");
-    let mut found = Gradients {
-        gradients: &output.grads,
-        path: Vec::new(),
-        values: Vec::new(),
-    };
-    learner.visit(&mut found);
-    assert_eq!(found.values.len(), 4);
-    for (name, values) in &found.values {
+    let found = read_parameters(&learner, &output.grads);
+    assert_eq!(found.len(), 4);
+    for (name, values) in &found {
         let finite = values.iter().all(|value| value.is_finite());
         assert!(finite, "{what}: {name} {values:?}");
     }
-    found
-        .values
-        .into_iter()
-        .flat_map(|(_, values)| values)
-        .collect()
+    found.into_iter().flat_map(|(_, values)| values).collect()
 }
 
 fn model() -> Mlp {

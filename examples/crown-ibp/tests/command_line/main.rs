@@ -1,8 +1,10 @@
 //! The program as a user runs it.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../support/images.rs"]
+mod images;
 mod runs;
-#[path = "../support/mod.rs"]
+#[path = "../support/program.rs"]
 mod support;
 mod workspace;
 

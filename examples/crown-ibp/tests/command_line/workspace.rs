@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use tempfile::TempDir;
-
-use crate::support::write_images;
+use crate::images::write_images;
+use crate::support;
 
 /// The folder of the images.
 const IMAGES: &str = "images";
@@ -48,28 +47,23 @@ const TINY: &str = r#"{
     ]
 }"#;
 
-pub(super) struct Workspace {
-    folder: TempDir,
-}
+pub(super) struct Workspace(support::Workspace);
 
 impl Workspace {
     pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("tiny.json"), TINY).unwrap();
-        std::fs::create_dir(folder.path().join(IMAGES)).unwrap();
-        write_images(&folder.path().join(IMAGES), 100, 1);
-        Self { folder }
+        let workspace = support::Workspace::with("tiny.json", TINY);
+        std::fs::create_dir(workspace.path().join(IMAGES)).unwrap();
+        write_images(&workspace.path().join(IMAGES), 100, 1);
+        Self(workspace)
     }
 
     pub(super) fn path(&self) -> &Path {
-        self.folder.path()
+        self.0.path()
     }
 
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_crown-ibp"));
+        let mut command = self.0.command(arguments);
         command
-            .args(arguments)
-            .current_dir(self.path())
             .env("BURN_CROWN_DATA", self.path().join(IMAGES))
             // No test may reach for the network or for what an earlier run cached.
             .env("XDG_CACHE_HOME", self.path().join("cache"));
@@ -80,21 +74,12 @@ impl Workspace {
         self.command(arguments).output().unwrap()
     }
 
-    /// Runs a command that has to fail, and gives what it says.
     pub(super) fn refused(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success(), "{arguments:?} succeeded: {text}");
-        assert!(!text.contains("panicked"), "{text}");
-        text
+        support::refused(&mut self.command(arguments))
     }
 
-    /// Runs a command that has to succeed, and gives what it prints.
     pub(super) fn accepted(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{arguments:?}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
+        support::accepted(&mut self.command(arguments))
     }
 }
 

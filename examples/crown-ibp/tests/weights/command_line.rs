@@ -1,9 +1,9 @@
 //! `eval --weights`, `train --weights` and `export` as a user runs them.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
-use tempfile::TempDir;
+use crate::support::{self, assert_says};
 
 /// Two small networks on few images.
 const EXPERIMENT: &str = r#"{
@@ -35,13 +35,11 @@ const EXPERIMENT: &str = r#"{
     ]
 }"#;
 
-struct Workspace(TempDir);
+struct Workspace(support::Workspace);
 
 impl Workspace {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("tiny.json"), EXPERIMENT).unwrap();
-        Self(folder)
+        Self(support::Workspace::with("tiny.json", EXPERIMENT))
     }
 
     /// With both models trained below the folder `out`.
@@ -61,35 +59,19 @@ impl Workspace {
         std::fs::copy(self.path(from), to).unwrap();
     }
 
-    fn run(&self, arguments: &str) -> Output {
+    fn command(&self, arguments: &str) -> Command {
         let (command, rest) = arguments.split_once(' ').unwrap_or((arguments, ""));
-        Command::new(env!("CARGO_BIN_EXE_crown-ibp"))
-            .args([command, "--config", "tiny.json"])
-            .args(rest.split_whitespace())
-            .current_dir(self.0.path())
-            .output()
-            .unwrap()
+        let mut command = self.0.command(&[command, "--config", "tiny.json"]);
+        command.args(rest.split_whitespace());
+        command
     }
 
     fn accepted(&self, arguments: &str) -> String {
-        let output = self.run(arguments);
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{arguments}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
+        support::accepted(&mut self.command(arguments))
     }
 
     fn refused(&self, arguments: &str) -> String {
-        let output = self.run(arguments);
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success(), "{arguments} succeeded: {errors}");
-        assert!(!errors.contains("panicked"), "{errors}");
-        errors
-    }
-}
-
-fn assert_says(text: &str, words: &[&str]) {
-    for word in words {
-        assert!(text.contains(word), "{word:?} is missing in:\n{text}");
+        support::refused(&mut self.command(arguments))
     }
 }
 

@@ -8,6 +8,8 @@ mod forms;
 mod reference;
 mod refused;
 mod round_trip;
+#[path = "../support/program.rs"]
+mod support;
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What the tests of the program share.
+//! Images that are noise.
 
 use std::path::Path;
 
@@ -18,11 +18,5 @@ pub(crate) fn write_images(folder: &Path, count: u32, seed: u64) {
         let mut labels = [0x801, count].map(u32::to_be_bytes).concat();
         labels.extend((0..count).map(|_| random.random_range(0..10_u8)));
         std::fs::write(folder.join(format!("{split}-labels-idx1-ubyte")), labels).unwrap();
-    }
-}
-
-pub(crate) fn assert_says(text: &str, words: &[&str]) {
-    for word in words {
-        assert!(text.contains(word), "{word:?} is missing in:\n{text}");
     }
 }
