@@ -9,7 +9,6 @@ use burn::tensor::Device;
 use burn_crown::{LowerSlope, Method, Norm};
 use crown_ibp::config::{ExperimentConfig, Override, ScheduleType, TrainingMethod};
 use crown_ibp::data::{DatasetName, ImageDataset};
-use crown_ibp::models::ModelConfig;
 use crown_ibp::training::{Images, TrainingRun};
 use serde_json::Value;
 
@@ -257,11 +256,7 @@ fn train(name: &str, model: usize, overrides: &[&str]) -> String {
         train: images(experiment.dataset, batches),
         test: images(experiment.dataset, batches),
     };
-    let mut entry = experiment.models[model].clone();
-    // The checkpoint of the whole dm-large has 200 MB, in its hidden linear layer.
-    if let ModelConfig::IbpLarge(config) = entry.model {
-        entry.model = ModelConfig::IbpLarge(config.with_linear_size(16));
-    }
+    let entry = experiment.models[model].clone();
     let files = experiment.files(&entry);
     let run = TrainingRun::new(&entry, &images, files.clone());
     run.start()
