@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::module::{Module, Param, RunningState};
 use burn::nn;
-use burn::tensor::activation::sigmoid;
+use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_crown::{AnyTensor, Bounded};
 use serde_json::Value;
@@ -42,10 +42,31 @@ enum SpecLayer {
     AddScalar(f64),
     /// The product, or the quotient, of two values.
     Product(bool),
+    /// Times a number.
+    MulScalar(f64),
+    /// Plus a parameter.
+    AddParam(Param<Tensor<1>>),
+    /// Times a parameter.
+    MulParam(Param<Tensor<1>>),
     /// Burn's modules have no unit variants; the field is the first of the merged dims.
     Flatten(usize),
     /// The field is the number of terms.
     Add(usize),
+    /// The field is the number of terms.
+    Sub(usize),
+    /// The field is the number of factors.
+    Matmul(usize),
+    /// The two dims that are swapped, from the last one.
+    Transpose([usize; 2]),
+    /// An index of dim 1.
+    Select(usize),
+    /// A range of the last dim.
+    SliceLast([usize; 2]),
+    /// The mean over a dim, from the last one.
+    Mean(usize),
+    /// Over a dim, from the last one.
+    Softmax(usize),
+    MaxPool2d(nn::pool::MaxPool2d),
 }
 
 impl<const D: usize> SpecNet<D> {
@@ -97,6 +118,10 @@ impl<const D: usize> SpecNet<D> {
 impl SpecLayer {
     fn build(node: &Value, weights: &Weights) -> Self {
         let attribute = |name: &str| node["attrs"][name].as_u64().expect("a number") as usize;
+        let from_last = |name: &str| {
+            let dim = node["attrs"][name].as_i64().expect("a number");
+            usize::try_from(-dim).expect("a dim that is counted from the last one")
+        };
         let square = |name: &str| [attribute(name); 2];
         let padding = || {
             let size = attribute("padding");
@@ -163,49 +188,80 @@ impl SpecLayer {
             name if FUNCTIONS.contains(&name) => Self::Function(position(FUNCTIONS, name)),
             "flatten" => Self::Flatten(1),
             "add" => Self::Add(list(&node["inputs"]).len()),
+            "sub" => Self::Sub(list(&node["inputs"]).len()),
+            "matmul" => Self::Matmul(list(&node["inputs"]).len()),
+            "mul_scalar" => Self::MulScalar(node["attrs"]["value"].as_f64().expect("a number")),
+            "add_param" => Self::AddParam(Param::from_tensor(weights.tensor(param("weight")))),
+            "mul_param" => Self::MulParam(Param::from_tensor(weights.tensor(param("weight")))),
+            "transpose" => Self::Transpose(["dim0", "dim1"].map(from_last)),
+            "select" => Self::Select(attribute("index")),
+            "slice_last" => Self::SliceLast(["start", "end"].map(attribute)),
+            "mean" => Self::Mean(from_last("dim")),
+            "softmax" => Self::Softmax(from_last("dim")),
+            "max_pool2d" => {
+                let config = nn::pool::MaxPool2dConfig::new(square("kernel"))
+                    .with_strides(square("stride"))
+                    .with_padding(padding());
+                Self::MaxPool2d(config.init())
+            }
             other => panic!("layer `{other}` of a golden case is unknown"),
         }
     }
 
     fn forward(&self, inputs: &[AnyTensor]) -> AnyTensor {
-        let input = inputs[0].clone();
-        match self {
-            Self::Linear(layer) => AnyTensor::new(layer.forward(input.into_tensor::<2>())),
-            Self::Conv2d(layer) => AnyTensor::new(layer.forward(input.into_tensor())),
-            Self::BatchNorm(layer) => AnyTensor::new(layer.forward(input.into_tensor::<4>())),
-            Self::AvgPool2d(layer) => AnyTensor::new(layer.forward(input.into_tensor())),
-            Self::LeakyRelu(layer) => AnyTensor::new(layer.forward(input.into_tensor::<2>())),
-            Self::Tanh(layer) => AnyTensor::new(layer.forward(input.into_tensor::<2>())),
-            Self::Gelu(layer) => AnyTensor::new(layer.forward(input.into_tensor::<2>())),
-            Self::Function(index) => AnyTensor::new(function(*index, input.into_tensor())),
-            Self::AddScalar(value) => AnyTensor::new(input.into_tensor::<2>().add_scalar(*value)),
-            Self::Product(multiply) => {
-                let (left, right) = (input.into_tensor::<2>(), inputs[1].clone().into_tensor());
-                AnyTensor::new(if *multiply {
-                    left * right
-                } else {
-                    left / right
-                })
-            }
-            Self::Relu(layer) if input.rank() == 2 => {
-                AnyTensor::new(layer.forward(input.into_tensor::<2>()))
-            }
-            Self::Relu(layer) => AnyTensor::new(layer.forward(input.into_tensor::<4>())),
-            Self::Flatten(first) => {
-                AnyTensor::new(input.into_tensor::<4>().flatten::<2>(*first, 3))
-            }
-            Self::Add(_) => {
-                let terms = inputs.iter().map(|term| term.clone().into_tensor::<4>());
-                AnyTensor::new(terms.reduce(|sum, term| sum + term).expect("a term"))
-            }
+        match inputs[0].rank() {
+            2 => self.forward_at::<2>(inputs),
+            3 => self.forward_at::<3>(inputs),
+            4 => self.forward_at::<4>(inputs),
+            rank => panic!("a golden case has a value of rank {rank}"),
         }
+    }
+
+    /// For a first input of rank `D`.
+    fn forward_at<const D: usize>(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        let input = inputs[0].clone();
+        let x = input.clone().into_tensor::<D>();
+        let term = |index: usize| inputs[index].clone().into_tensor::<D>();
+        let y = match self {
+            Self::Linear(layer) => layer.forward(x),
+            Self::Conv2d(layer) => return AnyTensor::new(layer.forward(input.into_tensor())),
+            Self::BatchNorm(layer) => layer.forward(x),
+            Self::AvgPool2d(layer) => return AnyTensor::new(layer.forward(input.into_tensor())),
+            Self::MaxPool2d(layer) => return AnyTensor::new(layer.forward(input.into_tensor())),
+            Self::Relu(layer) => layer.forward(x),
+            Self::LeakyRelu(layer) => layer.forward(x),
+            Self::Tanh(layer) => layer.forward(x),
+            Self::Gelu(layer) => layer.forward(x),
+            Self::Function(index) => function(*index, x),
+            Self::AddScalar(value) => x.add_scalar(*value),
+            Self::MulScalar(value) => x.mul_scalar(*value),
+            Self::AddParam(param) => x + param.val().unsqueeze(),
+            Self::MulParam(param) => x * param.val().unsqueeze(),
+            Self::Product(true) => x * term(1),
+            Self::Product(false) => x / term(1),
+            Self::Add(count) => (1..*count).fold(x, |sum, index| sum + term(index)),
+            Self::Sub(count) => (1..*count).fold(x, |rest, index| rest - term(index)),
+            Self::Matmul(count) => {
+                (1..*count).fold(x, |product, index| product.matmul(term(index)))
+            }
+            Self::Transpose([first, second]) => x.swap_dims(D - first, D - second),
+            Self::Mean(dim) => x.mean_dim(D - dim),
+            Self::Softmax(dim) => softmax(x, D - dim),
+            Self::SliceLast([start, end]) => x.narrow(D - 1, *start, end - start),
+            Self::Select(index) => {
+                let picked = input.into_tensor::<3>().narrow(1, *index, 1);
+                return AnyTensor::new(picked.squeeze_dim::<2>(1));
+            }
+            Self::Flatten(first) => return AnyTensor::new(x.flatten::<2>(*first, D - 1)),
+        };
+        AnyTensor::new(y)
     }
 }
 
 /// The functions without parameters.
 const FUNCTIONS: &[&str] = &["exp", "log", "sqrt", "reciprocal", "square", "sigmoid"];
 
-fn function(index: usize, x: Tensor<2>) -> Tensor<2> {
+fn function<const D: usize>(index: usize, x: Tensor<D>) -> Tensor<D> {
     match FUNCTIONS[index] {
         "exp" => x.exp(),
         "log" => x.log(),

@@ -17,10 +17,14 @@ pub(super) fn tighten(known: &mut Intervals, target: usize, config: &BoundConfig
         if known.graph.inputs(index).is_empty() {
             continue;
         }
-        let bounds = if config.bounds_all_neurons() {
-            all_neurons(known, index, config)
-        } else {
+        let bounds = if !config.bounds_all_neurons() {
             open_neurons(known, index, config)
+        } else if known.graph.nonlinear(index).is_some() {
+            // What makes the node has a range of its own, on inputs that are tightened already; its
+            // lines alone would leave it.
+            all_neurons(known, index, config).intersect(known.ensure(index).interval())
+        } else {
+            all_neurons(known, index, config)
         };
         known.set(index, bounds);
     }
