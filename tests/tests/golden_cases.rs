@@ -45,7 +45,27 @@ fn agreement(case: &str, norm: Norm, method: Method) -> Agreement {
 }
 
 /// Networks with operators of which there are several good relaxations.
-const CHOOSING: &[&str] = &["mlp_tanh", "mlp_gelu", "lstm_4step", "lstm_4step_meanpool"];
+const CHOOSING: &[&str] = &[
+    "mlp_tanh",
+    "mlp_gelu",
+    "lstm_4step",
+    "lstm_4step_meanpool",
+    "cnn_maxpool",
+    "attention_only",
+    "transformer_lnfull",
+];
+
+/// By what share of their width intervals may be wider than the reference's: by [`CHOICE`], but for
+/// CROWN-IBP where a softmax or a normalisation stands on wide intervals. There the reference's
+/// planes happen to be the better ones.
+fn allowance(case: &str, method: Method) -> f64 {
+    match (case, method) {
+        ("attention_only", Method::CrownIbp) => 4e-4,
+        ("elt_softmax", Method::CrownIbp) => 0.012,
+        ("transformer_lnfull", Method::CrownIbp) => 0.14,
+        _ => CHOICE,
+    }
+}
 
 /// A case of `tests/fixtures/cases`, in one data type.
 struct Golden<const D: usize> {
@@ -222,7 +242,7 @@ impl<const D: usize> Golden<D> {
                     );
                     eprintln!("{what}: mean width {ours:.6}, reference {theirs:.6}");
                     assert!(
-                        ours <= theirs * (1.0 + CHOICE) + slack,
+                        ours <= theirs * (1.0 + allowance(self.name, record.method)) + slack,
                         "{what}: {ours} wide, not {theirs}"
                     );
                 }
@@ -292,7 +312,14 @@ fn largest(values: &[f64]) -> f64 {
 
 /// Compares a case in both data types, which must hold `records` figures each.
 fn check<const D: usize>(name: &'static str, records: usize) {
+    // A division by a small deviation makes rounding larger.
+    let amplified = if name == "transformer_lnfull" {
+        30.0
+    } else {
+        1.0
+    };
     for (dtype_name, dtype, tolerance) in [("f32", DType::F32, 1e-5), ("f64", DType::F64, 1e-12)] {
+        let tolerance = tolerance * amplified;
         let golden = Golden::<D>::load(name, dtype_name, dtype, tolerance);
         assert_eq!(
             golden.records.len(),
@@ -356,10 +383,31 @@ fn functions_of_one_element() {
 fn products_and_quotients() {
     check::<2>("elt_mul", 12);
     check::<2>("elt_div", 9);
+    check::<3>("elt_matmul", 9);
 }
 
 #[test]
 fn recurrent_networks() {
     check::<3>("lstm_4step", 10);
     check::<3>("lstm_4step_meanpool", 6);
+}
+
+#[test]
+fn softmax() {
+    check::<2>("elt_softmax", 9);
+}
+
+#[test]
+fn max_pooling() {
+    check::<4>("cnn_maxpool", 9);
+}
+
+#[test]
+fn attention() {
+    check::<3>("attention_only", 12);
+}
+
+#[test]
+fn transformer_block() {
+    check::<3>("transformer_lnfull", 9);
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use burn::module::Module;
+use burn::nn::pool::{MaxPool1d, MaxPool1dConfig};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{DType, Tensor, TensorData};
@@ -326,4 +327,42 @@ fn roots_of_bounds_that_are_zero() {
         }
     });
     check_methods(&net, &tensor([2, 3]), &Perturbation::linf(0.3));
+}
+
+/// Maxima over windows, over a dim and of two values. No two of them can be the same element, as
+/// rounding would choose between them.
+#[derive(Module, Bounded, Debug)]
+struct Maxima {
+    first: Linear,
+    pool: MaxPool1d,
+    last: Linear,
+}
+
+impl Maxima {
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let x = self.first.forward(x).reshape([2, 2, 6]);
+        let x = self.pool.forward(x);
+        let (left, right) = (x.clone().narrow(1, 0, 1), x.narrow(1, 1, 1));
+        let lowest = right.clone().min_dim(2);
+        let x = left.clone().max_pair(right) + left.max_dim(2) - lowest;
+        self.last.forward(x.reshape([2, 3]))
+    }
+}
+
+#[test]
+fn maxima() {
+    let device = test_device();
+    let net = Maxima {
+        first: LinearConfig::new(3, 12).init(&device),
+        pool: MaxPool1dConfig::new(2).init(),
+        last: LinearConfig::new(3, 2).init(&device),
+    };
+    let net = map_parameters(net, DType::F64, |_, _, values| {
+        for (at, value) in values.iter_mut().enumerate() {
+            *value = (at as f64 * 1.7 + 0.4).sin();
+        }
+    });
+    for radius in [0.0, 0.01, 0.3, 2.0] {
+        check_methods(&net, &tensor([2, 3]), &Perturbation::linf(radius));
+    }
 }

@@ -65,6 +65,11 @@ impl Signs {
 }
 
 impl Part {
+    /// The coefficients themselves: `[B, S, N]`.
+    pub(super) fn coefficients(&self) -> AnyTensor {
+        self.0.clone()
+    }
+
     /// Times a slope `[B, ...]` of each element: `[B, S, N]`.
     pub(super) fn times(self, slope: AnyTensor) -> AnyTensor {
         let shape = self.0.shape();

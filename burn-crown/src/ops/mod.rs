@@ -8,38 +8,59 @@
 //! linear form on it `A` is `[B·S, ...]` with the rows of an image side by side, a bias `[B, S]`.
 
 mod batch_norm;
+mod bilinear;
+mod cat;
+mod center;
 mod conv;
 mod curve;
 mod elementwise;
+mod kernel;
 mod leaky_relu;
 mod lines;
+mod log_softmax;
 mod matmul;
+mod maximum;
 mod pad;
+mod pick;
 mod pool;
 mod product;
 mod reduce;
 mod region;
 mod relu;
+mod select;
 mod shape;
 mod slice;
+mod slice_assign;
+mod within;
 
 pub(crate) use batch_norm::BatchNorm;
+pub(crate) use bilinear::Bilinear;
+pub(crate) use cat::Cat;
+pub(crate) use center::Center;
 pub(crate) use conv::{Conv, Geometry};
 pub(crate) use curve::{
-    Abs, Clamp, Elementwise, Erf, Exp, Gelu, Log, Log1p, LogSigmoid, Power, Recip, Sigmoid, Sine,
-    Sqrt, Tanh,
+    Abs, Clamp, Curve, Elementwise, Elu, Erf, Exp, Gelu, GeluApproximate, HardSwish, Log, Log1p,
+    LogSigmoid, Mish, Power, Recip, Sigmoid, Silu, Sine, Softplus, Softsign, Sqrt, Tanh,
+    Tanhshrink,
 };
 pub(crate) use elementwise::{Add, AddScalar, Div, Mul, MulScalar, Neg, Sub};
+pub(crate) use kernel::{Kernel, Movement};
 pub(crate) use leaky_relu::LeakyRelu;
+pub(crate) use log_softmax::LogSoftmax;
 pub(crate) use matmul::Matmul;
+pub(crate) use maximum::Maximum;
 pub(crate) use pad::Pad;
+pub(crate) use pick::Pick;
 pub(crate) use pool::AvgPool;
 pub(crate) use product::Product;
 pub(crate) use reduce::Reduce;
 pub(crate) use region::{Ball, Interval, Region, power_norm_scaled};
 pub(crate) use relu::Relu;
+pub(crate) use select::Select;
 pub(crate) use shape::{Expand, Permute, Reshape};
 pub(crate) use slice::Slice;
+pub(crate) use slice_assign::SliceAssign;
+pub(crate) use within::Within;
 
 use std::fmt::Debug;
 

@@ -48,7 +48,7 @@ impl Operator for Product {
 }
 
 /// Two intervals broadcast to one shape.
-fn alike([x, y]: [Interval; 2]) -> [Interval; 2] {
+pub(super) fn alike([x, y]: [Interval; 2]) -> [Interval; 2] {
     let (left, right) = (x.lower.shape(), y.lower.shape());
     let pairs = left.iter().zip(&right);
     let shape: Vec<usize> = pairs.map(|(left, right)| *left.max(right)).collect();
@@ -56,14 +56,14 @@ fn alike([x, y]: [Interval; 2]) -> [Interval; 2] {
 }
 
 /// `x_slope · x + y_slope · y + intercept`, each of the shape of the product.
-struct Plane {
-    x_slope: AnyTensor,
-    y_slope: AnyTensor,
-    intercept: AnyTensor,
+pub(super) struct Plane {
+    pub(super) x_slope: AnyTensor,
+    pub(super) y_slope: AnyTensor,
+    pub(super) intercept: AnyTensor,
 }
 
 /// The smallest and the largest product of two numbers from intervals.
-fn range(x: &Interval, y: &Interval) -> Interval {
+pub(super) fn range(x: &Interval, y: &Interval) -> Interval {
     let corners = [
         x.lower.clone().mul(y.lower.clone()),
         x.lower.clone().mul(y.upper.clone()),
@@ -90,7 +90,7 @@ const CLEARLY: f64 = 0.98;
 /// equally high in the middle, and so is every mixture of them, which is a plane below as well. The
 /// mixture that falls least towards the corners is taken: it is one of the two, or flat in `x` or
 /// in `y`.
-fn plane_below(x: &Interval, y: &Interval) -> Plane {
+pub(super) fn plane_below(x: &Interval, y: &Interval) -> Plane {
     let zeros = AnyTensor::zeros(&x.lower.shape(), &x.lower);
     let mut best = (zeros.clone(), fall(x, y, &zeros));
     let ones = zeros.add_scalar(1.0);
@@ -115,7 +115,7 @@ fn plane_below(x: &Interval, y: &Interval) -> Plane {
 }
 
 /// A plane above `x · y`: the negative of one below `x · (−y)`.
-fn plane_above(x: &Interval, y: &Interval) -> Plane {
+pub(super) fn plane_above(x: &Interval, y: &Interval) -> Plane {
     let mirrored = Interval {
         lower: y.upper.clone().neg(),
         upper: y.lower.clone().neg(),

@@ -26,13 +26,33 @@ impl Slice {
     fn of_features(&self) -> Vec<backend::Slice> {
         [&[backend::Slice::full()], &self.ranges[1..]].concat()
     }
+
+    /// Whether all of a first dim of that size is taken as it is.
+    pub(super) fn takes_all_rows(&self, rows: usize) -> bool {
+        let range = &self.ranges[0];
+        range.to_range(rows) == (0..rows) && range.step() == 1
+    }
+
+    /// The part of each row of a tensor, whatever their number.
+    pub(super) fn of_rows(&self, x: AnyTensor) -> AnyTensor {
+        x.slice_by(&self.of_features())
+    }
+
+    /// Each row with zeros in place of the part.
+    pub(super) fn without(&self, x: AnyTensor) -> AnyTensor {
+        let zeros = AnyTensor::zeros(&self.of_rows(x.clone()).shape(), &x);
+        x.slice_assign(&self.of_features(), zeros)
+    }
+
+    /// The tensor with `values` in place of the part.
+    pub(super) fn assign(&self, x: AnyTensor, values: AnyTensor) -> AnyTensor {
+        x.slice_assign(&self.ranges, values)
+    }
 }
 
 impl Operator for Slice {
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
-        let (rows, range) = (operands[0].shape[0], &self.ranges[0]);
-        let whole = range.to_range(rows) == (0..rows) && range.step() == 1;
-        (operands[0].perturbed && !whole)
+        (operands[0].perturbed && !self.takes_all_rows(operands[0].shape[0]))
             .then(|| Refusal::mixes_batch("it takes a part of the batch, or reverses it"))
     }
 

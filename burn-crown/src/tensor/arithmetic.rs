@@ -131,6 +131,22 @@ impl AnyTensor {
         Self(Dispatch::conv_transpose2d(self.0, weight.0, None, options))
     }
 
+    pub(crate) fn conv1d(self, weight: Self, options: ConvOptions<1>) -> Self {
+        Self(Dispatch::conv1d(self.0, weight.0, None, options))
+    }
+
+    pub(crate) fn conv3d(self, weight: Self, options: ConvOptions<3>) -> Self {
+        Self(Dispatch::conv3d(self.0, weight.0, None, options))
+    }
+
+    pub(crate) fn conv_transpose1d(self, weight: Self, options: ConvTransposeOptions<1>) -> Self {
+        Self(Dispatch::conv_transpose1d(self.0, weight.0, None, options))
+    }
+
+    pub(crate) fn conv_transpose3d(self, weight: Self, options: ConvTransposeOptions<3>) -> Self {
+        Self(Dispatch::conv_transpose3d(self.0, weight.0, None, options))
+    }
+
     pub(crate) fn avg_pool2d(
         self,
         kernel: [usize; 2],

@@ -88,6 +88,23 @@ impl AnyTensor {
         ))
     }
 
+    /// The parts at `indices` of a dim, one after the other.
+    pub(crate) fn select(self, dim: usize, indices: Tensor<1, Int>) -> Self {
+        Self(Dispatch::float_select(self.0, dim, indices.into_dispatch()))
+    }
+
+    /// Adds the parts of `values` to those at `indices` of a dim; the adjoint of
+    /// [`select`](Self::select).
+    pub(crate) fn select_add(self, dim: usize, indices: Tensor<1, Int>, values: Self) -> Self {
+        Self(Dispatch::float_select_assign(
+            self.0,
+            dim,
+            indices.into_dispatch(),
+            values.0,
+            IndexingUpdateOp::Add,
+        ))
+    }
+
     /// Adds `values` `[B, K]` to the columns `indices` `[B, K]` of `self` `[B, N]`.
     pub(crate) fn scatter_add(self, indices: Tensor<2, Int>, values: Self) -> Self {
         Self(Dispatch::float_scatter(

@@ -3,12 +3,13 @@
 //! Burn merges or moves the batch before a product with a shared matrix; a [`Layout`] follows what
 //! it does, and the graph's nodes keep the batch first.
 
-use burn::backend::ir::{BinaryOpIr, TensorIr, UnaryOpIr};
+use burn::backend::ir::{BinaryOpIr, DimOpIr, MaskFillOpIr, TensorIr, UnaryOpIr};
+use burn::tensor::TensorData;
 
 use super::lower::{Layout, Lowering, Value};
 use crate::ops::{
-    Conv, Div, Elementwise, Geometry, Matmul, Mul, Operator, Permute, Power, Product, Recip,
-    Reduce, Refusal,
+    Bilinear, Conv, Div, Elementwise, Exp, Geometry, Kernel, LogSoftmax, Matmul, Movement, Mul,
+    Neg, Operator, Permute, Power, Product, Recip, Reduce, Refusal, Select,
 };
 
 /// Adds an operator whose operands keep the batch apart.
@@ -132,6 +133,32 @@ pub(super) fn divide(graph: &mut Lowering, op: &BinaryOpIr) -> Result<(), Refusa
     }
 }
 
+/// A product with a kernel, of one that moves as `movement` says.
+pub(super) fn kernel(
+    graph: &mut Lowering,
+    movement: impl Movement + 'static,
+    input_and_weight: [&TensorIr; 2],
+    bias: &Option<TensorIr>,
+    out: &TensorIr,
+) -> Result<(), Refusal> {
+    let inputs = operands(graph, input_and_weight.into_iter().chain(bias))?;
+    apply(graph, Kernel(movement), inputs, out)
+}
+
+/// A constant where a mask holds.
+pub(super) fn mask_fill(graph: &mut Lowering, op: &MaskFillOpIr) -> Result<(), Refusal> {
+    let value: f64 = op.value.elem();
+    if !value.is_finite() {
+        return Err(Refusal::unsupported(
+            "it fills with a value that is not finite; a large one, such as -1e4, can be bounded",
+        ));
+    }
+    let [input, mask] = [plain(graph, &op.tensor)?, plain(graph, &op.mask)?];
+    let shape = vec![1; op.tensor.shape.num_dims()];
+    let value = graph.add_constant(TensorData::new(vec![value], shape));
+    apply(graph, Select, vec![input, mask, value], &op.out)
+}
+
 /// Adds an operator whose result was recorded with the batch merged with its second dim.
 pub(super) fn apply_merged(
     graph: &mut Lowering,
@@ -169,6 +196,9 @@ pub(super) fn matmul(
     match left.layout {
         Layout::Plain => {
             let inputs = operands(graph, [lhs, rhs])?;
+            if inputs.iter().all(|&input| graph.is_perturbed(input)) {
+                return apply(graph, Bilinear, inputs, out);
+            }
             return apply(graph, Matmul, inputs, out);
         }
         Layout::Swapped if shared && graph.shape(right.node)[0] == 1 => {
@@ -252,6 +282,37 @@ pub(super) fn permute(
         return Ok(());
     }
     apply(graph, Permute { axes }, vec![input], out)
+}
+
+/// The logarithm of the softmax over a dim, with a function before and one after it where
+/// there are such.
+pub(super) fn log_softmax(
+    graph: &mut Lowering,
+    op: &DimOpIr,
+    before: Option<Neg>,
+    after: Option<Elementwise<Exp>>,
+) -> Result<(), Refusal> {
+    let value = graph.value(&op.input);
+    let dim = match (value.layout, op.axis) {
+        (Layout::Plain, axis) => axis,
+        // Merged dims hold the batch.
+        (Layout::Merged, 0) => 0,
+        (Layout::Merged, axis) => axis + 1,
+        (Layout::Swapped, 0) => 1,
+        (Layout::Swapped, 1) => 0,
+        (Layout::Swapped, axis) => axis,
+    };
+    let shape = graph.shape(value.node).to_vec();
+    let mut node = value.node;
+    if let Some(operator) = before {
+        node = graph.apply(operator, vec![node], shape.clone())?;
+    }
+    node = graph.apply(LogSoftmax { dim }, vec![node], shape.clone())?;
+    if let Some(operator) = after {
+        node = graph.apply(operator, vec![node], shape)?;
+    }
+    graph.define(&op.out, node, value.layout);
+    Ok(())
 }
 
 pub(super) fn reduce(

@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::backend::ir::{
-    FloatOperationIr, NumericOperationIr, OperationIr, TensorId, TensorIr, TensorStatus,
+    BaseOperationIr, FloatOperationIr, NumericOperationIr, OperationIr, TensorId, TensorIr,
+    TensorStatus,
 };
 use burn::tensor::{TensorData, read_sync};
 use burn_flex::{Flex, FlexDevice};
@@ -43,13 +44,13 @@ pub(super) fn fold_constants(record: &mut Record) {
 }
 
 /// Constants on Burn's pure-Rust backend, which every build has.
-struct Constants {
+pub(super) struct Constants {
     interpreter: TensorInterpreter<Flex>,
     known: HashSet<TensorId>,
 }
 
 impl Constants {
-    fn new<'a>(leaves: impl Iterator<Item = (&'a TensorId, &'a TensorData)>) -> Self {
+    pub(super) fn new<'a>(leaves: impl Iterator<Item = (&'a TensorId, &'a TensorData)>) -> Self {
         let mut constants = Self {
             interpreter: TensorInterpreter::new(FlexDevice),
             known: HashSet::new(),
@@ -64,7 +65,7 @@ impl Constants {
     }
 
     /// Runs an operator if all that it reads is constant; whether it was run.
-    fn run(&mut self, operation: &OperationIr) -> bool {
+    pub(super) fn run(&mut self, operation: &OperationIr) -> bool {
         if !is_function(operation)
             || !operation
                 .inputs()
@@ -72,7 +73,7 @@ impl Constants {
         {
             return false;
         }
-        let mut operation = operation.clone();
+        let mut operation = defined(operation);
         // Burn marks the last use of a value, after which it would be gone; others may read it yet.
         let inputs: Vec<TensorId> = operation.inputs().map(|input| input.id).collect();
         operation.mark_read_only(&inputs);
@@ -86,12 +87,23 @@ impl Constants {
         ran
     }
 
-    fn value(&mut self, out: &TensorIr) -> TensorData {
+    pub(super) fn value(&mut self, out: &TensorIr) -> TensorData {
         let out = TensorIr {
             status: TensorStatus::ReadOnly,
             ..out.clone()
         };
         read_sync(self.interpreter.read_tensor_async(out)).expect("a value in memory can be read")
+    }
+}
+
+/// The operator itself, with zeros for memory that nothing was written to: what is there is not to
+/// be read, but a zero coefficient times NaN would be NaN.
+fn defined(operation: &OperationIr) -> OperationIr {
+    match operation {
+        OperationIr::BaseFloat(BaseOperationIr::Empty(op)) => {
+            OperationIr::BaseFloat(BaseOperationIr::Zeros(op.clone()))
+        }
+        other => other.clone(),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use burn::backend::ir::{OperationIr, TensorId, TensorIr};
+use burn::tensor::TensorData;
 
+use super::composite::{self, Composite};
 use super::operators;
 use super::record::Record;
 use crate::error::TraceError;
@@ -25,25 +27,48 @@ pub(super) fn lower(
         values: HashMap::new(),
     };
     let operations = &record.captured.graph.operations;
-    let needed = needed_values(operations, record.output);
+    let composites = composite::find(operations);
+    let needed = needed_values(operations, &composites, record.output);
     for operation in operations {
         if operation.outputs().any(|out| needed.contains(&out.id)) {
-            lowering.lower(operation)?;
+            let composite = composite_of(operation, &composites);
+            lowering.lower(operation, composite)?;
         }
     }
     lowering.finish()
 }
 
 /// The values that the output depends on. What else the forward pass computes is no concern of
-/// its bounds.
-fn needed_values(operations: &[OperationIr], output: TensorId) -> HashSet<TensorId> {
+/// its bounds; neither is what only serves an expression that is lowered as one operator.
+fn needed_values(
+    operations: &[OperationIr],
+    composites: &HashMap<TensorId, Composite>,
+    output: TensorId,
+) -> HashSet<TensorId> {
     let mut needed = HashSet::from([output]);
     for operation in operations.iter().rev() {
         if operation.outputs().any(|out| needed.contains(&out.id)) {
-            needed.extend(operation.inputs().map(|input| input.id));
+            let reads = reads(operation, composite_of(operation, composites));
+            needed.extend(reads.iter().map(|input| input.id));
         }
     }
     needed
+}
+
+/// The expression whose last operator this is.
+fn composite_of<'a, 'b>(
+    operation: &OperationIr,
+    composites: &'b HashMap<TensorId, Composite<'a>>,
+) -> Option<&'b Composite<'a>> {
+    operation.outputs().find_map(|out| composites.get(&out.id))
+}
+
+/// What is read to lower an operator, or the expression that it completes.
+fn reads<'a>(operation: &'a OperationIr, composite: Option<&Composite<'a>>) -> Vec<&'a TensorIr> {
+    match composite {
+        Some(composite) => composite.reads.clone(),
+        None => operation.inputs().collect(),
+    }
 }
 
 /// A recorded value in the graph.
@@ -100,19 +125,30 @@ impl Lowering<'_> {
         })
     }
 
-    fn lower(&mut self, operation: &OperationIr) -> Result<(), TraceError> {
+    fn lower<'a>(
+        &mut self,
+        operation: &'a OperationIr,
+        composite: Option<&Composite<'a>>,
+    ) -> Result<(), TraceError> {
         if matches!(operation, OperationIr::Init(_)) {
             return Ok(());
         }
-        for input in operation.inputs() {
+        let reads = reads(operation, composite);
+        for input in &reads {
             if !self.values.contains_key(&input.id) {
                 self.leaf(input.id, Some(input))?;
             }
         }
-        operators::lower(operation, self).map_err(|refusal| {
+        let lowered = match composite {
+            Some(composite) => operation
+                .outputs()
+                .try_for_each(|out| (composite.emit)(self, out)),
+            None => operators::lower(operation, self),
+        };
+        lowered.map_err(|refusal| {
             let operator = operators::name(operation);
-            let module = operation
-                .inputs()
+            let module = reads
+                .iter()
                 .filter_map(|input| self.values.get(&input.id))
                 .find_map(|value| self.modules[value.node].as_deref());
             let module = describe(module);
@@ -196,6 +232,27 @@ impl Lowering<'_> {
 
     pub(super) fn batch(&self) -> usize {
         self.batch
+    }
+
+    /// Whether any operator reads a recorded value.
+    pub(super) fn is_read(&self, ir: &TensorIr) -> bool {
+        let operations = self.record.captured.graph.operations.iter();
+        operations
+            .filter(|operation| !matches!(operation, OperationIr::Drop(_)))
+            .any(|operation| operation.inputs().any(|input| input.id == ir.id))
+    }
+
+    /// Adds a constant.
+    pub(super) fn add_constant(&mut self, data: TensorData) -> usize {
+        let shape = data.shape().to_vec();
+        self.push(Source::Constant(data), shape, false, None)
+    }
+
+    /// A recorded value that depends on neither the inputs nor the parameters.
+    pub(super) fn recorded_constant(&self, id: TensorId) -> Option<&TensorData> {
+        let record = self.record;
+        let variable = record.inputs.contains(&id) || record.parameters.contains_key(&id);
+        record.captured.values.get(&id).filter(|_| !variable)
     }
 
     /// Adds an operator on nodes; the result has `shape`.

@@ -3,12 +3,17 @@
 
 mod cache;
 mod check;
+mod composite;
 mod emit;
 mod fold;
 mod lower;
+mod maximum;
+mod normalize;
 mod operators;
 mod parameters;
+mod rearrange;
 mod record;
+mod separable;
 
 pub use cache::GraphCache;
 pub(crate) use parameters::{Parameter, parameters};

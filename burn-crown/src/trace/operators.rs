@@ -4,16 +4,21 @@ use burn::backend::ir::{
     ActivationOperationIr, BaseOperationIr, FloatOperationIr, ModuleOperationIr,
     NumericOperationIr, OperationIr, PadModeIr,
 };
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::emit::{
-    apply, binary, conv, divide, element_wise, matmul, multiply, operands, permute, plain, reduce,
-    reduce_all, reshape, unary,
+    apply, binary, conv, divide, element_wise, kernel, log_softmax, mask_fill, matmul, multiply,
+    operands, permute, plain, reduce, reduce_all, reshape, unary,
 };
 use super::lower::Lowering;
+use super::maximum::{Windows, max_dim, max_pool, min_dim, of_everything, without_places};
+use super::normalize::layer_norm;
+use super::rearrange::{rearrange, rearranged, unfold};
+use super::separable::{adaptive_avg_pool, cumulative_sum, interpolate};
 use crate::ops::{
-    Abs, Add, AddScalar, AvgPool, BatchNorm, Clamp, Elementwise, Erf, Exp, Expand, Gelu, Geometry,
-    LeakyRelu, Log, Log1p, LogSigmoid, MulScalar, Neg, Pad, Power, Recip, Refusal, Relu, Sigmoid,
-    Sine, Slice, Sqrt, Sub, Tanh,
+    Abs, Add, AddScalar, AvgPool, BatchNorm, Cat, Clamp, Elementwise, Erf, Exp, Expand, Gelu,
+    Geometry, LeakyRelu, Log, Log1p, LogSigmoid, MulScalar, Neg, Pad, Power, Recip, Refusal, Relu,
+    Select, Sigmoid, Sine, Slice, SliceAssign, Sqrt, Sub, Tanh,
 };
 
 /// The name of an operator in messages: Burn's own.
@@ -45,6 +50,9 @@ pub(super) fn name(operation: &OperationIr) -> String {
 
 /// Lowers one operator.
 pub(super) fn lower(operation: &OperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
+    if let Some((input, out)) = rearranged(operation) {
+        return rearrange(graph, operation, input, out);
+    }
     match operation {
         OperationIr::BaseFloat(op) => base(op, graph),
         OperationIr::NumericFloat(_, op) => numeric(op, graph),
@@ -72,15 +80,38 @@ fn base(op: &BaseOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
             permute(graph, &op.input, &op.out, axes)
         }
         BaseOperationIr::Permute(op) => permute(graph, &op.input, &op.out, op.axes.clone()),
+        BaseOperationIr::Cast(op) if op.input.dtype == op.out.dtype => {
+            let value = graph.value(&op.input);
+            graph.define(&op.out, value.node, value.layout);
+            Ok(())
+        }
+        BaseOperationIr::Cast(op) => Err(Refusal::Unsupported(format!(
+            "it changes the data type of its values from {:?} to {:?}",
+            op.input.dtype, op.out.dtype
+        ))),
         BaseOperationIr::Expand(op) => {
             let input = plain(graph, &op.input)?;
             let shape = op.out.shape.to_vec();
             apply(graph, Expand { shape }, vec![input], &op.out)
         }
+        BaseOperationIr::MaskFill(op) => mask_fill(graph, op),
+        BaseOperationIr::MaskWhere(op) => {
+            let inputs = operands(graph, [&op.tensor, &op.mask, &op.value])?;
+            apply(graph, Select, inputs, &op.out)
+        }
         BaseOperationIr::Slice(op) => {
             let input = plain(graph, &op.tensor)?;
             let slice = Slice::new(&op.ranges, &op.tensor.shape.to_vec());
             apply(graph, slice, vec![input], &op.out)
+        }
+        BaseOperationIr::SliceAssign(op) => {
+            let inputs = operands(graph, [&op.tensor, &op.value])?;
+            let assign = SliceAssign::new(&op.ranges, &op.tensor.shape.to_vec());
+            apply(graph, assign, inputs, &op.out)
+        }
+        BaseOperationIr::Cat(op) => {
+            let inputs = operands(graph, &op.tensors)?;
+            apply(graph, Cat { dim: op.dim }, inputs, &op.out)
         }
         _ => Err(unknown()),
     }
@@ -116,6 +147,11 @@ fn activation(op: &ActivationOperationIr, graph: &mut Lowering) -> Result<(), Re
         ActivationOperationIr::PRelu(op) => binary(graph, LeakyRelu { slope: None }, op),
         ActivationOperationIr::Sigmoid(op) => unary(graph, Elementwise(Sigmoid), op),
         ActivationOperationIr::LogSigmoid(op) => unary(graph, Elementwise(LogSigmoid), op),
+        ActivationOperationIr::LogSoftmax(op) => log_softmax(graph, op, None, None),
+        ActivationOperationIr::Softmax(op) => log_softmax(graph, op, None, Some(Elementwise(Exp))),
+        ActivationOperationIr::Softmin(op) => {
+            log_softmax(graph, op, Some(Neg), Some(Elementwise(Exp)))
+        }
         ActivationOperationIr::Gelu(op) => unary(graph, Elementwise(Gelu), op),
         ActivationOperationIr::HardSigmoid(op) => {
             let scale: f64 = op.alpha.elem();
@@ -156,6 +192,13 @@ fn numeric(op: &NumericOperationIr, graph: &mut Lowering) -> Result<(), Refusal>
             }
             element_wise(graph, MulScalar(1.0 / divisor), &op.lhs, &op.out)
         }
+        NumericOperationIr::PowiScalar(op) => {
+            let exponent: f64 = op.rhs.elem();
+            if exponent == 0.0 {
+                return Err(Refusal::unsupported("its exponent is zero"));
+            }
+            element_wise(graph, Elementwise(Power(exponent)), &op.lhs, &op.out)
+        }
         NumericOperationIr::Neg(op) => unary(graph, Neg, op),
         NumericOperationIr::Abs(op) => unary(graph, Elementwise(Abs), op),
         NumericOperationIr::Clamp(op) => {
@@ -175,21 +218,34 @@ fn numeric(op: &NumericOperationIr, graph: &mut Lowering) -> Result<(), Refusal>
         NumericOperationIr::SumDims(op) => {
             reduce(graph, &op.input, &op.out, op.axes.clone(), false)
         }
+        NumericOperationIr::CumSum(op) => cumulative_sum(graph, &op.input, op.axis, &op.out),
         NumericOperationIr::Sum(op) => reduce_all(graph, &op.input, &op.out, false),
         NumericOperationIr::Mean(op) => reduce_all(graph, &op.input, &op.out, true),
-        NumericOperationIr::Pad(op) => match op.mode {
-            PadModeIr::Constant(value) => {
-                let input = plain(graph, &op.input)?;
-                let pad = Pad {
-                    padding: op.padding.clone(),
-                    value: value.elem(),
-                };
-                apply(graph, pad, vec![input], &op.out)
-            }
-            PadModeIr::Reflect | PadModeIr::Edge => Err(Refusal::unsupported(
-                "only padding with a constant is supported",
-            )),
-        },
+        NumericOperationIr::MaxDim(op) => max_dim(graph, &op.input, op.axis, &op.out),
+        NumericOperationIr::MinDim(op) => min_dim(graph, &op.input, op.axis, &op.out),
+        NumericOperationIr::MaxDimWithIndices(op) => {
+            without_places(graph, &op.out_indices)?;
+            max_dim(graph, &op.tensor, op.dim, &op.out)
+        }
+        NumericOperationIr::MinDimWithIndices(op) => {
+            without_places(graph, &op.out_indices)?;
+            min_dim(graph, &op.tensor, op.dim, &op.out)
+        }
+        NumericOperationIr::Max(op) | NumericOperationIr::Min(op) => {
+            Err(of_everything(graph, &op.input))
+        }
+        NumericOperationIr::Pad(op) => {
+            // The other modes repeat elements, and are rearrangements.
+            let PadModeIr::Constant(value) = op.mode else {
+                return Err(unknown());
+            };
+            let input = plain(graph, &op.input)?;
+            let pad = Pad {
+                padding: op.padding.clone(),
+                value: value.elem(),
+            };
+            apply(graph, pad, vec![input], &op.out)
+        }
         _ => Err(unknown()),
     }
 }
@@ -230,6 +286,26 @@ fn module(op: &ModuleOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
                 &op.out,
             )
         }
+        ModuleOperationIr::Conv3d(op) => {
+            let movement = ConvOptions::<3>::from(op.options.clone());
+            kernel(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
+        }
+        ModuleOperationIr::ConvTranspose1d(op) => {
+            let movement = ConvTransposeOptions::<1>::from(op.options.clone());
+            kernel(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
+        }
+        ModuleOperationIr::ConvTranspose2d(op) => {
+            let movement = ConvTransposeOptions::<2>::from(op.options.clone());
+            kernel(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
+        }
+        ModuleOperationIr::ConvTranspose3d(op) => {
+            let movement = ConvTransposeOptions::<3>::from(op.options.clone());
+            kernel(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
+        }
+        ModuleOperationIr::AdaptiveAvgPool1d(op) => adaptive_avg_pool(graph, &op.x, &op.out),
+        ModuleOperationIr::AdaptiveAvgPool2d(op) => adaptive_avg_pool(graph, &op.x, &op.out),
+        ModuleOperationIr::Interpolate(op) => interpolate(graph, op),
+        ModuleOperationIr::LayerNorm(op) => layer_norm(graph, op),
         ModuleOperationIr::BatchNorm(op) => {
             let norm = BatchNorm {
                 epsilon: op.epsilon.elem(),
@@ -237,6 +313,7 @@ fn module(op: &ModuleOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
             let inputs = operands(graph, [&op.x, &op.gamma, &op.beta, &op.mean, &op.variance])?;
             apply(graph, norm, inputs, &op.out)
         }
+        ModuleOperationIr::Unfold4d(op) => unfold(graph, op),
         ModuleOperationIr::AvgPool1d(op) => {
             let pool = AvgPool {
                 kernel: [1, op.kernel_size],
@@ -260,6 +337,24 @@ fn module(op: &ModuleOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
             };
             let inputs = operands(graph, [&op.x])?;
             apply(graph, pool, inputs, &op.out)
+        }
+        ModuleOperationIr::MaxPool1d(op) => {
+            let windows = Windows {
+                kernel: op.kernel_size,
+                stride: op.stride,
+                padding: op.padding,
+                dilation: op.dilation,
+            };
+            max_pool(graph, &[windows], &op.x, &op.out)
+        }
+        ModuleOperationIr::MaxPool2d(op) => {
+            let windows = [0, 1].map(|dim| Windows {
+                kernel: op.kernel_size[dim],
+                stride: op.stride[dim],
+                padding: op.padding[dim],
+                dilation: op.dilation[dim],
+            });
+            max_pool(graph, &windows, &op.x, &op.out)
         }
         _ => Err(unknown()),
     }

@@ -137,21 +137,6 @@ fn a_part_of_the_batch() {
 }
 
 #[test]
-fn a_matrix_product_of_two_perturbed_values() {
-    module!(Gram(first), |this, x| {
-        let y: Tensor<3> = this.first.forward(x).unsqueeze_dim(2);
-        y.clone().matmul(y.transpose()).flatten(1, 2)
-    });
-    let error = refusal(&Gram {
-        first: linear(3, 2),
-    });
-    assert!(
-        matches!(&error, TraceError::Unsupported { operator, .. } if operator == "Matmul"),
-        "{error}"
-    );
-}
-
-#[test]
 fn outputs_that_do_not_depend_on_the_input() {
     module!(Constant(first), |this, x| {
         let _ = &this.first;

@@ -6,18 +6,22 @@
 
 mod convex;
 mod gated;
+mod joined;
 mod kinked;
 mod periodic;
 mod s_shaped;
+mod smooth_gates;
 mod support;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use convex::{Abs, Exp, Log, Log1p, LogSigmoid, Power, Recip, Sqrt};
 pub(crate) use gated::Gelu;
+pub(crate) use joined::{Elu, HardSwish, Softplus, Softsign, Tanhshrink};
 pub(crate) use kinked::Clamp;
 pub(crate) use periodic::Sine;
 pub(crate) use s_shaped::{Erf, Sigmoid, Tanh};
+pub(crate) use smooth_gates::{GeluApproximate, Mish, Silu};
 
 use std::fmt::Debug;
 
@@ -87,6 +91,13 @@ pub(crate) trait Curve: Debug + Send + Sync {
         let _ = interval;
         None
     }
+
+    /// By how much the function that is run may lie below this one on an interval, where it is
+    /// not quite this one.
+    fn shortfall(&self, interval: &Interval) -> Option<AnyTensor> {
+        let _ = interval;
+        None
+    }
 }
 
 /// A function of one variable as an operator.
@@ -98,6 +109,14 @@ impl<C: Curve> Elementwise<C> {
     fn inside(&self, bound: AnyTensor, interval: &Interval) -> AnyTensor {
         match self.0.outside(interval) {
             Some(outside) => bound.mask_fill(outside, f64::NAN),
+            None => bound,
+        }
+    }
+
+    /// A bound from below for the function that is run.
+    fn below(&self, bound: AnyTensor, interval: &Interval) -> AnyTensor {
+        match self.0.shortfall(interval) {
+            Some(shortfall) => bound.sub(shortfall),
             None => bound,
         }
     }
@@ -119,13 +138,16 @@ impl<C: Curve> Operator for Elementwise<C> {
         } else {
             support::range(&self.0, &input)
         };
-        Region::Box(range.map(|bound| self.inside(bound, &input)))
+        let mut range = range.map(|bound| self.inside(bound, &input));
+        range.lower = self.below(range.lower, &input);
+        Region::Box(range)
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         let input = step.interval(0);
         let mut lines = support::lines(&self.0, &input);
         lines.lower.intercept = self.inside(lines.lower.intercept, &input);
+        lines.lower.intercept = self.below(lines.lower.intercept, &input);
         lines.upper.intercept = self.inside(lines.upper.intercept, &input);
         lines.backward(form, step)
     }

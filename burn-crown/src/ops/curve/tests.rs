@@ -57,6 +57,16 @@ fn curves() -> Vec<(&'static str, Box<dyn Curve>, [f64; 2])> {
             all,
         ),
         entry("gelu", Gelu, all),
+        entry("silu", Silu, all),
+        entry("mish", Mish, all),
+        entry("gelu, approximate", GeluApproximate, all),
+        entry("softplus", Softplus::new(1.5, 20.0).unwrap(), all),
+        entry("elu", Elu::new(1.0, 1.0, 1.0).unwrap(), all),
+        entry("elu, flat", Elu::new(1.0, 0.3, 1.0).unwrap(), all),
+        entry("elu, deep", Elu::new(1.0, 2.5, 1.0).unwrap(), all),
+        entry("softsign", Softsign, all),
+        entry("tanhshrink", Tanhshrink, all),
+        entry("hard swish", HardSwish::new(1.0 / 6.0, 0.5).unwrap(), all),
         entry("sine", periodic::TwoTurns, [0.0, 12.5]),
     ]
 }
@@ -232,4 +242,47 @@ fn slopes_are_derivatives_and_pieces_bend_as_they_say() {
             }
         }
     }
+}
+
+#[test]
+fn functions_bend_to_the_other_side_at_their_inflection_points() {
+    for (name, curve, domain) in curves() {
+        if !["gelu", "silu", "mish", "gelu, approximate"].contains(&name) {
+            continue;
+        }
+        for piece in curve.pieces() {
+            let [from, to] = [piece.from.max(domain[0]), piece.to.min(domain[1])];
+            // Just beside the borders, where the second derivative is yet above rounding.
+            let near = [from + 1e-6, to - 1e-6];
+            let step = 1e-4;
+            for (x, border) in near.into_iter().zip([piece.from, piece.to]) {
+                if !border.is_finite() {
+                    continue;
+                }
+                let slopes = curve.slope(tensor(&[x - step, x + step])).values();
+                let bend = (slopes[1] - slopes[0]) / (2.0 * step);
+                let right = match piece.bend {
+                    Bend::Convex => bend > 1e-8,
+                    Bend::Concave => bend < -1e-8,
+                };
+                assert!(right, "{name} bends by {bend} at {x}, in {piece:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn softplus_is_bounded_as_it_is_run_beyond_its_threshold() {
+    let (threshold, beta) = (16.0, 2.0);
+    let curve = Elementwise(Softplus::new(beta, threshold).unwrap());
+    // Just beyond the threshold Burn returns `x` itself, which is less than the function.
+    let lower = threshold / beta + 1e-9;
+    let interval = Interval {
+        lower: tensor(&[lower]),
+        upper: tensor(&[lower + 0.5]),
+    };
+    assert!(number(curve.0.value(tensor(&[lower]))) > lower + 1e-8);
+    let range = curve.interval(&[Region::Box(interval)]).interval();
+    assert!(number(range.lower) <= lower);
+    assert!(number(range.upper) >= lower + 0.5);
 }

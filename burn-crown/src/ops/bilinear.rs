@@ -1,0 +1,167 @@
+//! Matrix products of two values that both depend on the perturbed input.
+
+use super::lines::{Part, Signs};
+use super::product::{Plane, alike, plane_above, plane_below, range};
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use crate::tensor::AnyTensor;
+
+/// `left · right`, `[B, ..., m, k]` by `[B, ..., k, n]`, both perturbed, with the dims in between
+/// broadcast.
+///
+/// Each of the `m · k · n` products of two numbers is bounded as an element-wise product is.
+#[derive(Debug)]
+pub(crate) struct Bilinear;
+
+impl Operator for Bilinear {
+    fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
+        operands
+            .iter()
+            .any(|operand| operand.shape.len() < 3)
+            .then(|| {
+                Refusal::mixes_batch(
+                    "the batch is summed over: it is the first dim of the right factor",
+                )
+            })
+    }
+
+    fn is_affine(&self) -> bool {
+        false
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().matmul(inputs[1].clone())
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        let [x, y] = terms([0, 1].map(|index| inputs[index].interval()));
+        Region::Box(range(&x, &y).map(sum_terms))
+    }
+
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let [x, y] = terms([0, 1].map(|index| step.interval(index)));
+        let Signs {
+            positive, negative, ..
+        } = Signs::of(form, step);
+        let sizes = Sizes::of(&x.lower, step);
+        let [low, high] = [
+            (positive, plane_below(&x, &y)),
+            (negative, plane_above(&x, &y)),
+        ]
+        .map(|(part, plane)| sizes.pull_back(&part, plane));
+        let total = |index: usize, low: AnyTensor, high: AnyTensor| {
+            let shape = step.form_shape(index);
+            Some(sizes.unfold(low.add(high), &shape).sum_to(&shape))
+        };
+        Contribution {
+            forms: vec![
+                total(0, low.left, high.left),
+                total(1, low.right, high.right),
+            ],
+            bias: Some(low.bias.add(high.bias)),
+        }
+    }
+}
+
+/// The factors of every term, `[B, ..., m, k, n]` both.
+fn terms([x, y]: [Interval; 2]) -> [Interval; 2] {
+    let with_one = |interval: Interval, at: usize| {
+        interval.map(|bound| {
+            let mut shape = bound.shape();
+            shape.insert(shape.len() - at, 1);
+            bound.reshape(&shape)
+        })
+    };
+    alike([with_one(x, 0), with_one(y, 2)])
+}
+
+/// The sum of the terms over `k`: `[B, ..., m, k, n]` to `[B, ..., m, n]`.
+fn sum_terms(terms: AnyTensor) -> AnyTensor {
+    let mut shape = terms.shape();
+    let dim = shape.len() - 2;
+    shape.remove(dim);
+    terms.sum_dims(&[dim]).reshape(&shape)
+}
+
+/// The sizes of a product, its dims in between merged into one.
+struct Sizes {
+    batch: usize,
+    rows: usize,
+    /// The dims in between, after broadcasting.
+    between: Vec<usize>,
+    m: usize,
+    k: usize,
+    n: usize,
+}
+
+/// The part of a backward step that the coefficients of one sign give.
+struct Pulled {
+    /// `[B, S, H, m, k]`, `H` for the dims in between.
+    left: AnyTensor,
+    /// `[B, S, H, k, n]`.
+    right: AnyTensor,
+    /// `[B, S]`.
+    bias: AnyTensor,
+}
+
+impl Sizes {
+    /// From the factors of every term, `[B, ..., m, k, n]`.
+    fn of(terms: &AnyTensor, step: &Step) -> Self {
+        let shape = terms.shape();
+        let (between, last) = shape[1..].split_at(shape.len() - 4);
+        Self {
+            batch: step.batch,
+            rows: step.rows,
+            between: between.to_vec(),
+            m: last[0],
+            k: last[1],
+            n: last[2],
+        }
+    }
+
+    /// The coefficients, `[B, S, ..., m, n]`, times the planes of the terms. The sums are matrix
+    /// products, so that nothing is as large as the terms of every row.
+    fn pull_back(&self, part: &Part, plane: Plane) -> Pulled {
+        let Self {
+            batch,
+            rows,
+            m,
+            k,
+            n,
+            ..
+        } = *self;
+        let heads: usize = self.between.iter().product();
+        let form = part.coefficients().reshape(&[batch, rows, heads, m, n]);
+        let slopes = |slope: AnyTensor, axes: &[usize], shape: &[usize]| {
+            let slope = slope.reshape(&[batch, heads, m, k, n]);
+            slope.permute(axes).reshape(shape)
+        };
+        // For each image, head and row of `m`, the rows of the form over `n` by `[n, k]`.
+        let count = batch * heads * m;
+        let left = form
+            .clone()
+            .permute(&[0, 2, 3, 1, 4])
+            .reshape(&[count, rows, n])
+            .matmul(slopes(plane.x_slope, &[0, 1, 2, 4, 3], &[count, n, k]))
+            .reshape(&[batch, heads, m, rows, k])
+            .permute(&[0, 3, 1, 2, 4]);
+        // For each image, head and column of `n`, the rows of the form over `m` by `[m, k]`.
+        let count = batch * heads * n;
+        let right = form
+            .permute(&[0, 2, 4, 1, 3])
+            .reshape(&[count, rows, m])
+            .matmul(slopes(plane.y_slope, &[0, 1, 4, 2, 3], &[count, m, k]))
+            .reshape(&[batch, heads, n, rows, k])
+            .permute(&[0, 3, 1, 4, 2]);
+        Pulled {
+            left,
+            right,
+            bias: part.bias(sum_terms(plane.intercept)),
+        }
+    }
+
+    /// A form `[B, S, H, a, b]` as `[B·S, ..., a, b]`; `shape` has its last two dims.
+    fn unfold(&self, form: AnyTensor, shape: &[usize]) -> AnyTensor {
+        let matrix = &shape[shape.len() - 2..];
+        form.reshape(&[&[self.batch * self.rows], self.between.as_slice(), matrix].concat())
+    }
+}

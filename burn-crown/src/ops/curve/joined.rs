@@ -1,0 +1,214 @@
+//! Functions that are joined from two or three parts, or saturate on either side of zero.
+
+use super::{Curve, Interval, Piece};
+use crate::tensor::AnyTensor;
+
+/// `log(1 + exp(β x)) / β`.
+///
+/// Burn takes `x` instead where `β x` is above a threshold, which is less by at most
+/// `log(1 + exp(−threshold)) / β`: bounds from below are lowered by that where they reach so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Softplus {
+    beta: f64,
+    threshold: f64,
+}
+
+/// `gain · x` above zero, `depth · (exp(rate · x) − 1)` below: ELU, CELU and SELU.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Elu {
+    gain: f64,
+    depth: f64,
+    rate: f64,
+}
+
+/// `x / (1 + |x|)`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Softsign;
+
+/// `x − tanh(x)`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tanhshrink;
+
+/// `x · clamp(scale · x + shift, 0, 1)`: zero, a parabola, and `x`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HardSwish {
+    scale: f64,
+    shift: f64,
+}
+
+impl Softplus {
+    /// With a threshold of this much the step to `x` is, relative to `x`, below the rounding of
+    /// `f32`.
+    pub(crate) const LEAST_THRESHOLD: f64 = 16.0;
+
+    /// The function for these parameters, if it is one that can be bounded.
+    pub(crate) fn new(beta: f64, threshold: f64) -> Option<Self> {
+        let sound = beta > 0.0 && beta.is_finite() && threshold >= Self::LEAST_THRESHOLD;
+        sound.then_some(Self { beta, threshold })
+    }
+}
+
+impl Curve for Softplus {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        let scaled = x.mul_scalar(-self.beta);
+        scaled.log_sigmoid().mul_scalar(-1.0 / self.beta)
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        x.mul_scalar(self.beta).sigmoid()
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        vec![Piece::convex(f64::NEG_INFINITY, f64::INFINITY)]
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+
+    fn shortfall(&self, interval: &Interval) -> Option<AnyTensor> {
+        let step = (-self.threshold).exp().ln_1p() / self.beta;
+        // A little earlier than the threshold, for the rounding of the comparison.
+        let border = (self.threshold - 0.01) / self.beta;
+        let reaches = interval.upper.clone().greater_scalar(border);
+        let zeros = AnyTensor::zeros(&interval.upper.shape(), &interval.upper);
+        Some(zeros.mask_fill(reaches, step))
+    }
+}
+
+impl Elu {
+    /// The function for these parameters, if it rises.
+    pub(crate) fn new(gain: f64, depth: f64, rate: f64) -> Option<Self> {
+        let rises = gain > 0.0 && depth >= 0.0 && rate > 0.0;
+        let finite = gain.is_finite() && (depth * rate).is_finite() && rate.is_finite();
+        (rises && finite).then_some(Self { gain, depth, rate })
+    }
+
+    /// Whether its slope falls at zero.
+    fn bends_down(&self) -> bool {
+        self.depth * self.rate > self.gain
+    }
+}
+
+impl Curve for Elu {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        let power = x.clone().clamp_max(0.0).mul_scalar(self.rate);
+        let below = power.exp().add_scalar(-1.0).mul_scalar(self.depth);
+        let positive = x.clone().greater_scalar(0.0);
+        below.mask_where(positive, x.mul_scalar(self.gain))
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        // At zero that of the convex side, by which the search in that piece goes.
+        let power = x.clone().clamp_max(0.0).mul_scalar(self.rate);
+        let below = power.exp().mul_scalar(self.depth * self.rate);
+        below.mask_fill(x.greater_scalar(0.0), self.gain)
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        if self.bends_down() {
+            vec![
+                Piece::convex(f64::NEG_INFINITY, 0.0),
+                Piece::concave(0.0, f64::INFINITY),
+            ]
+        } else {
+            vec![Piece::convex(f64::NEG_INFINITY, f64::INFINITY)]
+        }
+    }
+
+    fn kinks(&self) -> Vec<f64> {
+        vec![0.0]
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+}
+
+impl Curve for Softsign {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.clone().div(x.abs().add_scalar(1.0))
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        let root = x.abs().add_scalar(1.0).recip();
+        root.clone().mul(root)
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        vec![
+            Piece::convex(f64::NEG_INFINITY, 0.0),
+            Piece::concave(0.0, f64::INFINITY),
+        ]
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+}
+
+impl Curve for Tanhshrink {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.clone().sub(x.tanh())
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        let tanh = x.tanh();
+        tanh.clone().mul(tanh)
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        vec![
+            Piece::concave(f64::NEG_INFINITY, 0.0),
+            Piece::convex(0.0, f64::INFINITY),
+        ]
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+}
+
+impl HardSwish {
+    /// The function for these parameters, if the parabola's part holds zero and both corners bend
+    /// down.
+    pub(crate) fn new(scale: f64, shift: f64) -> Option<Self> {
+        let fits = scale > 0.0 && scale.is_finite() && 0.0 < shift && shift < 1.0;
+        fits.then_some(Self { scale, shift })
+    }
+
+    /// Where the gate begins to open, and where it is open.
+    fn corners(&self) -> [f64; 2] {
+        [0.0, 1.0].map(|level| (level - self.shift) / self.scale)
+    }
+}
+
+impl Curve for HardSwish {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        let gate = x.clone().mul_scalar(self.scale).add_scalar(self.shift);
+        x.mul(gate.clamp_min(0.0).clamp_max(1.0))
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        // At a corner that of the parabola, by which the search in that piece goes.
+        let [closed, open] = self.corners();
+        x.clone()
+            .mul_scalar(2.0 * self.scale)
+            .add_scalar(self.shift)
+            .mask_fill(x.clone().lower_scalar(closed), 0.0)
+            .mask_fill(x.greater_scalar(open), 1.0)
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        let [closed, open] = self.corners();
+        vec![
+            Piece::concave(f64::NEG_INFINITY, closed),
+            Piece::convex(closed, open),
+            Piece::concave(open, f64::INFINITY),
+        ]
+    }
+
+    fn kinks(&self) -> Vec<f64> {
+        self.corners().to_vec()
+    }
+}

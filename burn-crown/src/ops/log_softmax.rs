@@ -1,0 +1,210 @@
+//! The logarithm of the softmax.
+//!
+//! The softmax itself is its exponential: the two relaxations together are sound, and so is the
+//! interval, which stays exact.
+
+use burn::tensor::TensorData;
+
+use super::lines::Signs;
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use crate::tensor::AnyTensor;
+
+/// `x_i − log Σ_j exp(x_j)` over a dim.
+#[derive(Debug)]
+pub(crate) struct LogSoftmax {
+    pub(crate) dim: usize,
+}
+
+/// Below this width the chord of the exponential is taken to have the slope in the middle, which it
+/// has up to rounding.
+const NARROW: f64 = 1e-4;
+
+impl LogSoftmax {
+    /// `[before, n, after]` around the dim.
+    fn split(&self, shape: &[usize]) -> [usize; 3] {
+        let count = |dims: &[usize]| dims.iter().product();
+        [
+            count(&shape[..self.dim]),
+            shape[self.dim],
+            count(&shape[self.dim + 1..]),
+        ]
+    }
+
+    /// `log Σ exp(x)` over the dim, which stays with size 1.
+    fn log_sum(&self, x: AnyTensor) -> AnyTensor {
+        log_sum_exp(x, self.dim)
+    }
+
+    /// The value for `own_i` among the others `others_j`.
+    fn extreme(&self, own: AnyTensor, others: AnyTensor) -> AnyTensor {
+        let shape = own.shape();
+        let [before, n, after] = self.split(&shape);
+        let ahead = others
+            .reshape(&[before, 1, n, after])
+            .sub(own.reshape(&[before, n, 1, after]));
+        // An element is not ahead of itself.
+        let apart = (0..n * n).map(|at| if at % (n + 1) == 0 { 0.0 } else { 1.0 });
+        let apart = TensorData::new(apart.collect::<Vec<f64>>(), [1, n, n, 1]);
+        let apart = AnyTensor::from_data_like(apart, &ahead);
+        log_sum_exp(ahead.mul(apart), 2).neg().reshape(&shape)
+    }
+
+    /// A plane below `log Σ exp(x)`, which is convex: its tangent in the middle of the box.
+    fn below(&self, input: &Interval) -> Plane {
+        let center = input.center();
+        let height = self.log_sum(center.clone());
+        let slope = center.clone().sub(height.clone()).exp();
+        self.through(&center, height, slope)
+    }
+
+    /// A plane above `log Σ exp(x)` on a box: the one of [`chords`](Self::chords) around `x`, or
+    /// around the differences from a dominant element, whichever is lower in the middle.
+    ///
+    /// With `k` dominant, `log Σ_j exp(x_j) = x_k + log Σ_j exp(x_j − x_k)`: the element itself is
+    /// not relaxed then, while the intervals of the others grow.
+    fn above(&self, input: &Interval) -> Plane {
+        let center = input.center();
+        let (height, slope) = self.chords(input);
+        let share = center.clone().sub(self.log_sum(center.clone())).exp();
+        // At most one element has more than half; without one, both planes are the same.
+        let zeros = AnyTensor::zeros(&share.shape(), &share);
+        let dominant = zeros.mask_fill(share.greater_scalar(0.5), 1.0);
+        let others = dominant.clone().neg().add_scalar(1.0);
+        let at_dominant = |x: &AnyTensor| x.clone().mul(dominant.clone()).sum_dims(&[self.dim]);
+        let apart =
+            |x: &AnyTensor, from: &AnyTensor| x.clone().sub(at_dominant(from)).mul(others.clone());
+        let (other_height, rest) = self.chords(&Interval {
+            lower: apart(&input.lower, &input.upper),
+            upper: apart(&input.upper, &input.lower),
+        });
+        let other_height = other_height.add(at_dominant(&center));
+        let rest = rest.mul(others);
+        let remaining = rest.clone().sum_dims(&[self.dim]).neg().add_scalar(1.0);
+        let other_slope = rest.add(dominant.clone().mul(remaining));
+        let lower = other_height.clone().lower(height.clone());
+        // Where no element is dominant, the slopes must stay those around `x`.
+        let found = dominant.sum_dims(&[self.dim]).greater_scalar(0.5);
+        let better = lower.and(found);
+        let like = AnyTensor::zeros(&height.shape(), &height).mask_fill(better.clone(), 1.0);
+        let everywhere = like.expand(&slope.shape()).greater_scalar(0.5);
+        self.through(
+            &center,
+            height.mask_where(better, other_height),
+            slope.mask_where(everywhere, other_slope),
+        )
+    }
+
+    /// The height in the middle and the slope of a plane above `log Σ exp(x)` on a box: chords above
+    /// the exponentials, and a tangent above the logarithm of their sum.
+    fn chords(&self, input: &Interval) -> (AnyTensor, AnyTensor) {
+        let center = input.center();
+        // Whatever is taken off all elements here and added to the logarithm changes nothing; with
+        // the largest, no exponential overflows and their sum does not vanish.
+        let shift = input.upper.clone().detach().max_dim(self.dim);
+        let exp = |x: &AnyTensor| x.clone().sub(shift.clone()).exp();
+        let (low, high) = (exp(&input.lower), exp(&input.upper));
+        let width = input.radius().mul_scalar(2.0);
+        let narrow = width.clone().lower_scalar(NARROW);
+        let slope = high
+            .clone()
+            .sub(low.clone())
+            .div(width.mask_fill(narrow.clone(), 1.0))
+            .mask_where(narrow, exp(&center));
+        // Of any slope, a line that is above the exponential at both ends is above it in between.
+        let rise = |end: &AnyTensor| slope.clone().mul(end.clone().sub(center.clone()));
+        let at_center = low
+            .sub(rise(&input.lower))
+            .max(high.sub(rise(&input.upper)));
+        let sum = at_center.sum_dims(&[self.dim]);
+        let height = sum.clone().log().add(shift);
+        (height, slope.div(sum))
+    }
+
+    /// The plane of a slope that has a height at a point.
+    fn through(&self, point: &AnyTensor, height: AnyTensor, slope: AnyTensor) -> Plane {
+        let rise = slope.clone().mul(point.clone()).sum_dims(&[self.dim]);
+        Plane {
+            intercept: height.sub(rise),
+            slope,
+        }
+    }
+}
+
+/// `Σ_j slope_j · x_j + intercept` over the dim, in which the intercept has size 1.
+struct Plane {
+    slope: AnyTensor,
+    intercept: AnyTensor,
+}
+
+/// `log Σ exp(x)` over a dim, which stays with size 1; large elements do not overflow.
+fn log_sum_exp(x: AnyTensor, dim: usize) -> AnyTensor {
+    let largest = x.clone().detach().max_dim(dim);
+    let sum = x.sub(largest.clone()).exp().sum_dims(&[dim]);
+    sum.log().add(largest)
+}
+
+impl Operator for LogSoftmax {
+    fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
+        (operands[0].perturbed && self.dim == 0)
+            .then(|| Refusal::mixes_batch("it normalizes over the batch"))
+    }
+
+    fn is_affine(&self) -> bool {
+        false
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        let x = inputs[0].clone();
+        x.clone().sub(self.log_sum(x))
+    }
+
+    /// Exact: an element is smallest where it is and the others are largest.
+    fn interval(&self, inputs: &[Region]) -> Region {
+        let Interval { lower, upper } = inputs[0].interval();
+        Region::Box(Interval {
+            lower: self.extreme(lower.clone(), upper.clone()),
+            upper: self.extreme(upper, lower),
+        })
+    }
+
+    /// The same planes around the logarithm of the sum serve all elements: a form's coefficients of
+    /// one sign meet them by their sum alone.
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let input = step.interval(0);
+        let shape = form.shape();
+        let [before, n, after] = self.split(&input.lower.shape());
+        let groups = before / step.batch * after;
+        let Signs {
+            positive, negative, ..
+        } = Signs::of(form.clone(), step);
+        let parts = [
+            (positive, self.above(&input)),
+            (negative, self.below(&input)),
+        ];
+        let mut result = (form, None::<AnyTensor>);
+        for (part, plane) in parts {
+            // The logarithm is subtracted.
+            let total = part
+                .coefficients()
+                .reshape(&[step.batch, step.rows, before / step.batch, n, after])
+                .sum_dims(&[3])
+                .neg();
+            let slope = plane
+                .slope
+                .reshape(&[step.batch, 1, before / step.batch, n, after]);
+            result.0 = result.0.add(total.clone().mul(slope).reshape(&shape));
+            let bias = total
+                .reshape(&[step.batch, step.rows, groups])
+                .matmul(plane.intercept.reshape(&[step.batch, groups, 1]))
+                .reshape(&[step.batch, step.rows]);
+            result.1 = Some(match result.1 {
+                Some(sum) => sum.add(bias),
+                None => bias,
+            });
+        }
+        Contribution {
+            forms: vec![Some(result.0)],
+            bias: result.1,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The softmax and its relatives.
+
+use burn::module::{Module, Param};
+use burn::tensor::{DType, Distribution, Tensor, activation};
+use burn_crown::Bounded;
+use burn_crown_tests::sound::assert_sound;
+use burn_crown_tests::test_device;
+
+const RADII: &[f64] = &[0.05, 1.0, 30.0];
+
+/// One of the family over a dim.
+#[derive(Module, Bounded, Debug)]
+struct Normalize<const D: usize> {
+    kind: usize,
+    dim: usize,
+}
+
+impl<const D: usize> Normalize<D> {
+    fn forward(&self, x: Tensor<D>) -> Tensor<D> {
+        match self.kind {
+            0 => activation::softmax(x, self.dim),
+            1 => activation::log_softmax(x, self.dim),
+            _ => activation::softmin(x, self.dim),
+        }
+    }
+}
+
+fn check<const D: usize>(dims: [usize; D], dim: usize) {
+    assert_sound(dims, 0.0, RADII, 3, |case| Normalize::<D> {
+        kind: case as usize,
+        dim,
+    });
+}
+
+#[test]
+fn softmax_over_the_last_dim_is_sound() {
+    for size in [1, 2, 7] {
+        check([2, size], 1);
+        check([2, 3, size], 2);
+    }
+    check([2, 2, 2, 3], 3);
+}
+
+#[test]
+fn softmax_over_a_middle_dim_is_sound() {
+    for size in [1, 2, 7] {
+        check([2, size, 3], 1);
+    }
+    check([2, 3, 2, 2], 1);
+    check([2, 2, 3, 2], 2);
+}
+
+/// A softmax between two products with matrices.
+#[derive(Module, Bounded, Debug)]
+struct Between {
+    first: Param<Tensor<2>>,
+    second: Param<Tensor<2>>,
+}
+
+impl Between {
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        activation::softmax(x.matmul(self.first.val()), 1).matmul(self.second.val())
+    }
+}
+
+#[test]
+fn softmax_between_matrices_is_sound() {
+    let device = test_device();
+    let matrix = |dims: [usize; 2]| {
+        let spread = Distribution::Normal(0.0, 1.0);
+        Param::from_tensor(Tensor::random(dims, spread, (&device, DType::F64)))
+    };
+    assert_sound([3, 4], 0.0, RADII, 3, |_| Between {
+        first: matrix([4, 5]),
+        second: matrix([5, 3]),
+    });
+}
