@@ -65,8 +65,8 @@ pub(super) fn lower(operation: &OperationIr, graph: &mut Lowering) -> Result<(),
 
 fn unknown() -> Refusal {
     Refusal::unsupported(
-        "this version has no relaxation for it. Replace the layer by a supported one (see the \
-         table in the README), or leave it out of the pass that is bounded with \
+        "this version has no relaxation for it. Replace the layer by a supported one (see \
+         SUPPORTED.md in the repository), or leave it out of the pass that is bounded with \
          `#[bounded(forward = \"…\")]`",
     )
 }
