@@ -94,7 +94,7 @@ fn an_unsupported_operator_is_named_with_its_module() {
     };
     assert_eq!(operator, "ArcTan");
     assert!(module.contains("`blocks.1.inner`"), "{module}");
-    assert!(reason.contains("README"), "{reason}");
+    assert!(reason.contains("SUPPORTED.md"), "{reason}");
 }
 
 #[test]
