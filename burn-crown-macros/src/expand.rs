@@ -27,7 +27,7 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
         // type is bounded. It never runs.
         let bodies = Bodies {
             signature: quote!(::core::unreachable!()),
-            forward_any: quote!(::core::unreachable!()),
+            forward_all: quote!(::core::unreachable!()),
         };
         let implementation = implementation(input, bodies);
         let errors = errors.into_tokens();
@@ -38,7 +38,7 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
 /// The bodies of the methods of `Bounded`.
 struct Bodies {
     signature: TokenStream,
-    forward_any: TokenStream,
+    forward_all: TokenStream,
 }
 
 /// The bodies that record the method `forward`.
@@ -55,7 +55,7 @@ fn recording(forward: &Ident) -> Bodies {
         signature: quote_spanned! {span=>
             ::burn_crown::__private::Forward::<Self, _>::signature(&Self::#forward)
         },
-        forward_any: quote_spanned! {span=>
+        forward_all: quote_spanned! {span=>
             ::burn_crown::__private::Forward::<Self, _>::call(&Self::#forward, self, inputs)
         },
     }
@@ -72,7 +72,7 @@ fn implementation(input: &DeriveInput, bodies: Bodies) -> TokenStream {
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let Bodies {
         signature,
-        forward_any,
+        forward_all,
     } = bodies;
     quote! {
         #[automatically_derived]
@@ -81,11 +81,11 @@ fn implementation(input: &DeriveInput, bodies: Bodies) -> TokenStream {
                 #signature
             }
 
-            fn forward_any(
+            fn forward_all(
                 &self,
                 inputs: ::std::vec::Vec<::burn_crown::AnyTensor>,
-            ) -> ::burn_crown::AnyTensor {
-                #forward_any
+            ) -> ::std::vec::Vec<::burn_crown::AnyTensor> {
+                #forward_all
             }
         }
     }

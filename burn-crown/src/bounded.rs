@@ -34,9 +34,11 @@ use crate::tensor::AnyTensor;
 /// ```
 ///
 /// Another method is named by `#[bounded(forward = "name")]`. A forward pass takes one tensor or
-/// several (at most four), and gives one; [`Input`](crate::Input) says which of several are
-/// perturbed and which are fixed. The first dim of every tensor is the batch. Control flow may
-/// depend on shapes and on the module's own settings, not on values.
+/// several (at most four); [`Input`](crate::Input) says which of several are perturbed and which
+/// are fixed. It gives one tensor or a tuple of several (at most four); bounds are those of the
+/// first, or of the one that [`Verifier::with_output`](crate::Verifier::with_output) names. The
+/// first dim of every tensor is the batch. Control flow may depend on shapes and on the module's
+/// own settings, not on values.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no forward pass that can be bounded",
     label = "does not implement `Bounded`",
@@ -44,7 +46,7 @@ use crate::tensor::AnyTensor;
 )]
 // The compiler quotes this line where `Module` is missing; so it says there what to do.
 pub trait Bounded: Module /* derive both: `#[derive(Module, Bounded, Debug)]` */ {
-    /// The ranks of the inputs and of the output.
+    /// The ranks of the inputs and of the outputs.
     fn signature() -> Signature
     where
         Self: Sized;
@@ -54,19 +56,28 @@ pub trait Bounded: Module /* derive both: `#[derive(Module, Bounded, Debug)]` */
     /// # Panics
     ///
     /// If number or ranks of the inputs do not fit, or if the forward pass itself does.
-    fn forward_any(&self, inputs: Vec<AnyTensor>) -> AnyTensor;
+    fn forward_all(&self, inputs: Vec<AnyTensor>) -> Vec<AnyTensor>;
+
+    /// The first output of the forward pass; see [`forward_all`](Self::forward_all).
+    ///
+    /// # Panics
+    ///
+    /// As [`forward_all`](Self::forward_all).
+    fn forward_any(&self, inputs: Vec<AnyTensor>) -> AnyTensor {
+        self.forward_all(inputs).swap_remove(0)
+    }
 }
 
-/// The ranks of a forward pass's inputs and of its output.
+/// The ranks of a forward pass's inputs and of its outputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     /// The rank of each input tensor.
     pub inputs: Vec<usize>,
-    /// The rank of the output tensor.
-    pub output: usize,
+    /// The rank of each output tensor.
+    pub outputs: Vec<usize>,
 }
 
-/// A method that can be recorded: `fn(&M, Tensor<D>, …) -> Tensor<O>`.
+/// A method that can be recorded: `fn(&M, Tensor<D>, …) -> Tensor<O>`, or with a tuple of outputs.
 ///
 /// `Args` is the tuple of input tensors; the compiler infers it from the method, so that the derive
 /// needs to repeat nothing.
@@ -74,32 +85,70 @@ pub struct Signature {
     message = "`#[derive(Bounded)]` cannot record this forward pass of `{M}`",
     label = "its method has not the form `fn(&self, Tensor<D>, …) -> Tensor<O>`",
     note = "a forward pass that can be bounded takes `&self` and one to four float tensors, and \
-            returns one float tensor; name such a method with `#[bounded(forward = \"name\")]`"
+            returns one, or a tuple of them; name such a method with `#[bounded(forward = \"name\")]`"
 )]
 pub trait Forward<M, Args> {
     #[doc(hidden)]
     fn signature(&self) -> Signature;
     #[doc(hidden)]
-    fn call(&self, module: &M, inputs: Vec<AnyTensor>) -> AnyTensor;
+    fn call(&self, module: &M, inputs: Vec<AnyTensor>) -> Vec<AnyTensor>;
 }
+
+/// What a forward pass can return: a float tensor, or a tuple of two to four.
+pub trait Outputs {
+    #[doc(hidden)]
+    fn ranks() -> Vec<usize>;
+    #[doc(hidden)]
+    fn into_any(self) -> Vec<AnyTensor>;
+}
+
+impl<const D: usize> Outputs for Tensor<D> {
+    fn ranks() -> Vec<usize> {
+        vec![D]
+    }
+
+    fn into_any(self) -> Vec<AnyTensor> {
+        vec![AnyTensor::new(self)]
+    }
+}
+
+macro_rules! impl_outputs {
+    ($($rank:ident $name:ident),+) => {
+        impl<$(const $rank: usize),+> Outputs for ($(Tensor<$rank>),+) {
+            fn ranks() -> Vec<usize> {
+                vec![$($rank),+]
+            }
+
+            fn into_any(self) -> Vec<AnyTensor> {
+                let ($($name),+) = self;
+                vec![$(AnyTensor::new($name)),+]
+            }
+        }
+    };
+}
+
+impl_outputs!(D1 a, D2 b);
+impl_outputs!(D1 a, D2 b, D3 c);
+impl_outputs!(D1 a, D2 b, D3 c, D4 d);
 
 macro_rules! impl_forward {
     ($($rank:ident),+) => {
-        impl<M, F, $(const $rank: usize,)+ const OUT: usize> Forward<M, ($(Tensor<$rank>,)+)> for F
+        impl<M, F, R, $(const $rank: usize),+> Forward<M, ($(Tensor<$rank>,)+)> for F
         where
-            F: Fn(&M, $(Tensor<$rank>),+) -> Tensor<OUT>,
+            F: Fn(&M, $(Tensor<$rank>),+) -> R,
+            R: Outputs,
         {
             fn signature(&self) -> Signature {
-                Signature { inputs: vec![$($rank),+], output: OUT }
+                Signature { inputs: vec![$($rank),+], outputs: R::ranks() }
             }
 
-            fn call(&self, module: &M, inputs: Vec<AnyTensor>) -> AnyTensor {
+            fn call(&self, module: &M, inputs: Vec<AnyTensor>) -> Vec<AnyTensor> {
                 let count = inputs.len();
                 let expected = [$($rank),+].len();
                 assert_eq!(count, expected, "the forward pass takes {expected} tensors, not {count}");
                 let mut inputs = inputs.into_iter();
                 let mut next = || inputs.next().expect("the number of inputs was checked");
-                AnyTensor::new(self(module, $(next().into_tensor::<$rank>()),+))
+                self(module, $(next().into_tensor::<$rank>()),+).into_any()
             }
         }
     };

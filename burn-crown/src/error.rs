@@ -43,7 +43,7 @@ pub enum TraceError {
         reason: String,
     },
 
-    /// The output is the same for every input of the region.
+    /// An output is the same for every input of the region.
     #[error(
         "the output does not depend on a perturbed input; a bound on it would certify nothing. \
          Check that `forward` uses its input, and that the input is not fixed"
@@ -123,6 +123,15 @@ pub enum BoundError {
     /// A perturbation that describes no region.
     #[error("the perturbation is not valid: {0}")]
     Perturbation(String),
+
+    /// An output that the forward pass does not have.
+    #[error("there is no output {output}: the forward pass gives {outputs}, counted from 0")]
+    Output {
+        /// The output that was asked for.
+        output: usize,
+        /// How many there are.
+        outputs: usize,
+    },
 
     /// A specification that does not fit the model's output.
     #[error("the specification does not fit the output: {0}")]

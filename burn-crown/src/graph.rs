@@ -9,8 +9,8 @@ use crate::ops::Operator;
 pub(crate) struct Graph {
     /// In topological order.
     pub(crate) nodes: Vec<Node>,
-    /// The index of the output node.
-    pub(crate) output: usize,
+    /// The indices of the output nodes.
+    pub(crate) outputs: Vec<usize>,
     /// `B`.
     pub(crate) batch: usize,
 }

@@ -41,10 +41,10 @@
 //! relaxation is refused with a [`TraceError`].
 //!
 //! A forward pass that can be bounded keeps the batch as the first dim of every tensor, takes one to
-//! four float tensors ([`Input`] says which of several are perturbed), and branches on shapes and
-//! settings alone. Bounds are those of the module in inference; give a [`Verifier`] the module in
-//! that mode. They do not account for floating-point rounding. The repository's `SUPPORTED.md` lists
-//! what can be bounded.
+//! four float tensors ([`Input`] says which of several are perturbed), gives one or a tuple of them,
+//! and branches on shapes and settings alone. Bounds are those of the module in inference; give a
+//! [`Verifier`] the module in that mode. They do not account for floating-point rounding. The
+//! repository's `SUPPORTED.md` lists what can be bounded.
 //!
 //! # Features
 //!

@@ -16,6 +16,7 @@ use crate::trace::GraphCache;
 pub struct Verifier<M> {
     module: M,
     config: BoundConfig,
+    output: usize,
     cache: GraphCache,
 }
 
@@ -25,6 +26,7 @@ impl<M: Bounded> Verifier<M> {
         Self {
             module,
             config: BoundConfig::new(Method::Crown),
+            output: 0,
             cache: GraphCache::new(),
         }
     }
@@ -32,6 +34,13 @@ impl<M: Bounded> Verifier<M> {
     /// With another method or other options.
     pub fn with_config(mut self, config: BoundConfig) -> Self {
         self.config = config;
+        self
+    }
+
+    /// For a forward pass that gives several tensors: bounds another one than the first, by its
+    /// position from 0. One that it does not have is an error when bounds are asked for.
+    pub fn with_output(mut self, output: usize) -> Self {
+        self.output = output;
         self
     }
 
@@ -108,6 +117,7 @@ impl<M: Bounded> Verifier<M> {
         specification: &Specification,
     ) -> Result<Bounds, BoundError> {
         let analysis = self.cache.analyse_inputs(&self.module, inputs)?;
+        let analysis = analysis.with_output(self.output)?;
         analysis.bounds(specification, &self.config)
     }
 
@@ -115,12 +125,14 @@ impl<M: Bounded> Verifier<M> {
     ///
     /// # Errors
     ///
-    /// If the forward pass cannot be bounded, or the perturbation describes no region.
+    /// If the forward pass cannot be bounded or has no such output, or the perturbation describes
+    /// no region.
     pub fn analyse<const D: usize>(
         &self,
         input: Tensor<D>,
         perturbation: &Perturbation,
     ) -> Result<Analysis, BoundError> {
-        self.cache.analyse(&self.module, input, perturbation)
+        let analysis = self.cache.analyse(&self.module, input, perturbation)?;
+        analysis.with_output(self.output)
     }
 }

@@ -8,7 +8,7 @@ use burn::tensor::{Bool, Tensor};
 use super::backward::{Stop, lower_bound};
 use super::intervals::Intervals;
 use super::{BoundConfig, Method, crown, projections};
-use crate::error::BoundError;
+use crate::error::{BoundError, TraceError};
 use crate::graph::{Graph, Source};
 use crate::ops::{Interval, Region};
 use crate::perturbation::Input;
@@ -48,14 +48,19 @@ pub fn certified(lower: Tensor<2>) -> Tensor<1, Bool> {
 /// A module's forward pass with its parameters and input region bound, made by
 /// [`GraphCache`](crate::GraphCache) or [`Verifier`](crate::Verifier).
 ///
-/// Intervals are computed once, whatever is asked. All bounds are differentiable with respect to
-/// the parameters when the module is on an autodiff device.
+/// Intervals are computed once, whatever is asked, and so are the bounds that full CROWN has for
+/// inner nodes, as long as it is asked with the same config. All bounds are differentiable with
+/// respect to the parameters when the module is on an autodiff device.
 #[derive(Debug)]
 pub struct Analysis {
+    /// Which of the forward pass's outputs is bounded.
+    output: usize,
     /// The leaves alone: what full CROWN starts from.
     leaves: Intervals,
     /// Intervals of the nodes that were asked for.
     intervals: RefCell<Intervals>,
+    /// What full CROWN knew at last, and by which config.
+    tightened: RefCell<Option<(BoundConfig, Intervals)>>,
 }
 
 impl Analysis {
@@ -82,23 +87,71 @@ impl Analysis {
             .collect::<Result<Vec<_>, BoundError>>()?;
         let leaves = Intervals::new(graph, first.clone(), regions);
         Ok(Self {
+            output: 0,
             intervals: RefCell::new(leaves.clone()),
+            tightened: RefCell::new(None),
             leaves,
         })
+    }
+
+    /// Bounds another output of the forward pass than the first, by its position from 0. What is
+    /// known of inner nodes is kept.
+    ///
+    /// ```
+    /// use burn::{module::Module, nn, tensor::{Device, Tensor}};
+    /// use burn_crown::{BoundConfig, Bounded, GraphCache, Method, Perturbation, Specification};
+    ///
+    /// #[derive(Module, Bounded, Debug)]
+    /// struct Net {
+    ///     body: nn::Linear,
+    ///     class: nn::Linear,
+    ///     place: nn::Linear,
+    /// }
+    ///
+    /// impl Net {
+    ///     fn forward(&self, x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    ///         let x = self.body.forward(x).tanh();
+    ///         (self.class.forward(x.clone()), self.place.forward(x))
+    ///     }
+    /// }
+    ///
+    /// # let device = Device::flex();
+    /// # let linear = |inputs, outputs| nn::LinearConfig::new(inputs, outputs).init(&device);
+    /// # let net = Net { body: linear(3, 4), class: linear(4, 2), place: linear(4, 5) };
+    /// # let x = Tensor::<2>::ones([1, 3], &device);
+    /// let crown = BoundConfig::new(Method::Crown);
+    /// let analysis = GraphCache::new().analyse(&net, x, &Perturbation::linf(0.1))?;
+    /// let class = analysis.bounds(&Specification::Outputs, &crown)?;
+    /// let place = analysis.with_output(1)?.bounds(&Specification::Outputs, &crown)?;
+    /// assert_eq!((class.lower.dims(), place.lower.dims()), ([1, 2], [1, 5]));
+    /// # Ok::<(), burn_crown::BoundError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the forward pass has no such output.
+    pub fn with_output(mut self, output: usize) -> Result<Self, BoundError> {
+        let outputs = self.leaves.graph.outputs.len();
+        if output >= outputs {
+            return Err(BoundError::Output { output, outputs });
+        }
+        self.output = output;
+        Ok(self)
     }
 
     /// Lower and upper bounds of a specification.
     ///
     /// # Errors
     ///
-    /// If the specification does not fit the output, or the config asks for an estimate.
+    /// If the specification does not fit the output, the output does not depend on a perturbed
+    /// input, or the config asks for an estimate.
     pub fn bounds(
         &self,
         specification: &Specification,
         config: &BoundConfig,
     ) -> Result<Bounds, BoundError> {
         refuse_estimate(config)?;
-        let target = self.target();
+        let target = self.target()?;
         if config.method == Method::Interval && matches!(specification, Specification::Outputs) {
             let mut intervals = self.intervals.borrow_mut();
             let output = intervals
@@ -111,8 +164,8 @@ impl Analysis {
             });
         }
         let rows = self.rows(specification)?;
-        let known = self.known_for(config)?;
-        let bound = |rows| self.lower_rows(&known, rows, config);
+        let known = self.known_for(target, config)?;
+        let bound = |rows| lower_rows(&known, target, rows, config);
         Ok(Bounds {
             lower: guarded(bound(rows.clone()), &known, target),
             upper: guarded(bound(rows.neg()).neg(), &known, target),
@@ -164,9 +217,10 @@ impl Analysis {
     }
 
     fn lower_from(&self, rows: AnyTensor, config: &BoundConfig) -> Result<Tensor<2>, BoundError> {
-        let known = self.known_for(config)?;
-        let lower = self.lower_rows(&known, rows, config);
-        Ok(guarded(lower, &known, self.target()))
+        let target = self.target()?;
+        let known = self.known_for(target, config)?;
+        let lower = lower_rows(&known, target, rows, config);
+        Ok(guarded(lower, &known, target))
     }
 
     /// The share of the inputs of nonlinear operators on which intervals leave the relaxation
@@ -174,7 +228,7 @@ impl Analysis {
     pub fn unstable_share(&self) -> Tensor<1> {
         let graph = &self.leaves.graph;
         let neurons: usize = graph
-            .pre_activations(graph.output)
+            .pre_activations(graph.outputs[self.output])
             .into_iter()
             .map(|index| graph.features(index))
             .sum();
@@ -188,7 +242,7 @@ impl Analysis {
         let mut intervals = self.intervals.borrow_mut();
         let graph = intervals.graph.clone();
         let mut open = AnyTensor::zeros(&[graph.batch], intervals.like());
-        for index in graph.pre_activations(graph.output) {
+        for index in graph.pre_activations(graph.outputs[self.output]) {
             let interval = intervals.ensure(index).interval().map(AnyTensor::detach);
             if let Some(mask) = crown::open_mask(&graph, index, &interval) {
                 let zeros = AnyTensor::zeros(&graph.nodes[index].shape, intervals.like());
@@ -211,22 +265,28 @@ impl Analysis {
                 upper: upper.into_tensor(),
             }
         };
-        let nodes = graph.pre_activations(graph.output);
+        let nodes = graph.pre_activations(graph.outputs[self.output]);
         nodes.into_iter().map(&mut bounds).collect()
     }
 
-    fn target(&self) -> usize {
-        self.leaves.graph.output
+    /// The node that is bounded.
+    fn target(&self) -> Result<usize, BoundError> {
+        let graph = &self.leaves.graph;
+        let target = graph.outputs[self.output];
+        if graph.nodes[target].perturbed {
+            Ok(target)
+        } else {
+            Err(TraceError::IndependentOutput.into())
+        }
     }
 
     fn rows(&self, specification: &Specification) -> Result<AnyTensor, BoundError> {
-        let shape = &self.leaves.graph.nodes[self.target()].shape;
+        let shape = &self.leaves.graph.nodes[self.target()?].shape;
         specification.rows(shape, self.leaves.like())
     }
 
     /// What the last backward pass of the method stands on.
-    fn known_for(&self, config: &BoundConfig) -> Result<Intervals, BoundError> {
-        let target = self.target();
+    fn known_for(&self, target: usize, config: &BoundConfig) -> Result<Intervals, BoundError> {
         let graph = &self.leaves.graph;
         if config.is_estimate() {
             let mut known = self.leaves.clone();
@@ -234,8 +294,13 @@ impl Analysis {
             return Ok(known);
         }
         if matches!(config.method, Method::Crown | Method::ConvexAdversarial) {
-            let mut known = self.leaves.clone();
+            let mut tightened = self.tightened.borrow_mut();
+            let mut known = match tightened.take() {
+                Some((by, known)) if by == *config => known,
+                _ => self.leaves.clone(),
+            };
             crown::tighten(&mut known, target, config);
+            *tightened = Some((config.clone(), known.clone()));
             return Ok(known);
         }
         let mut intervals = self.intervals.borrow_mut();
@@ -250,27 +315,31 @@ impl Analysis {
         }
         Ok(intervals.clone())
     }
+}
 
-    fn lower_rows(&self, known: &Intervals, rows: AnyTensor, config: &BoundConfig) -> AnyTensor {
-        let stop = match config.method {
-            Method::Interval => Stop::Nonlinear,
-            Method::CrownIbp | Method::Crown | Method::ConvexAdversarial => Stop::Inputs,
-        };
-        let target = self.target();
-        let shape = rows.shape();
-        let chunk = crown::rows_at_once(&known.graph, target, config);
-        let parts = (0..shape[1])
-            .step_by(chunk)
-            .map(|start| {
-                let end = (start + chunk).min(shape[1]);
-                let part = rows
-                    .clone()
-                    .slice(&[(0, shape[0]), (start, end), (0, shape[2])]);
-                lower_bound(known, target, part, config.lower_slope(), stop)
-            })
-            .collect();
-        AnyTensor::cat(parts, 1)
-    }
+fn lower_rows(
+    known: &Intervals,
+    target: usize,
+    rows: AnyTensor,
+    config: &BoundConfig,
+) -> AnyTensor {
+    let stop = match config.method {
+        Method::Interval => Stop::Nonlinear,
+        Method::CrownIbp | Method::Crown | Method::ConvexAdversarial => Stop::Inputs,
+    };
+    let shape = rows.shape();
+    let chunk = crown::rows_at_once(&known.graph, target, config);
+    let parts = (0..shape[1])
+        .step_by(chunk)
+        .map(|start| {
+            let end = (start + chunk).min(shape[1]);
+            let part = rows
+                .clone()
+                .slice(&[(0, shape[0]), (start, end), (0, shape[2])]);
+            lower_bound(known, target, part, config.lower_slope(), stop)
+        })
+        .collect();
+    AnyTensor::cat(parts, 1)
 }
 
 fn refuse_estimate(config: &BoundConfig) -> Result<(), BoundError> {

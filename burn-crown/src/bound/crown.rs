@@ -10,11 +10,11 @@ use crate::ops::Interval;
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// Bounds every pre-activation below `target` by a backward pass, in topological order, each
-/// standing on the ones before it.
+/// standing on the ones before it. Those that were bounded so before, for another output, stay.
 pub(super) fn tighten(known: &mut Intervals, target: usize, config: &BoundConfig) {
     known.ensure_fixed_operands(target);
     for index in known.graph.pre_activations(target) {
-        if known.graph.inputs(index).is_empty() {
+        if known.graph.inputs(index).is_empty() || known.is_tightened(index) {
             continue;
         }
         let bounds = if !config.bounds_all_neurons() {

@@ -13,6 +13,8 @@ pub(super) struct Intervals {
     /// A tensor of the data type and on the device of the computation.
     like: AnyTensor,
     regions: Vec<Option<Region>>,
+    /// Which nodes have better bounds than what their operator gives.
+    tightened: Vec<bool>,
 }
 
 impl Intervals {
@@ -21,6 +23,7 @@ impl Intervals {
         Self {
             graph,
             like,
+            tightened: vec![false; leaves.len()],
             regions: leaves,
         }
     }
@@ -77,6 +80,12 @@ impl Intervals {
     /// Replaces the region of a node by better bounds.
     pub(super) fn set(&mut self, index: usize, interval: Interval) {
         self.regions[index] = Some(Region::Box(interval));
+        self.tightened[index] = true;
+    }
+
+    /// Whether a node has better bounds than what its operator gives.
+    pub(super) fn is_tightened(&self, index: usize) -> bool {
+        self.tightened[index]
     }
 
     /// The region of a node that is known.

@@ -26,11 +26,18 @@ pub(super) fn reproduces<M: Bounded>(
     let inputs: Vec<AnyTensor> = inputs.iter().map(|input| input.clone().detach()).collect();
     let found = evaluate(graph, &module, &inputs)?;
     let expected =
-        catch_unwind(AssertUnwindSafe(|| module.forward_any(inputs))).map_err(|panic| {
+        catch_unwind(AssertUnwindSafe(|| module.forward_all(inputs))).map_err(|panic| {
             TraceError::ForwardPanicked {
                 message: panic_message(&*panic),
             }
         })?;
+    found
+        .into_iter()
+        .zip(expected)
+        .try_for_each(|(found, expected)| agree(found, expected))
+}
+
+fn agree(found: AnyTensor, expected: AnyTensor) -> Result<(), TraceError> {
     if found.shape() != expected.shape() {
         return Err(differs(format!(
             "it gives the shape {:?}, the recording {:?}",
@@ -58,7 +65,7 @@ fn evaluate<M: Bounded>(
     graph: &Graph,
     module: &M,
     inputs: &[AnyTensor],
-) -> Result<AnyTensor, TraceError> {
+) -> Result<Vec<AnyTensor>, TraceError> {
     let parameters = parameters(module);
     let mut values: Vec<AnyTensor> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
@@ -80,7 +87,8 @@ fn evaluate<M: Bounded>(
         }
         values.push(value);
     }
-    Ok(values.swap_remove(graph.output))
+    let outputs = graph.outputs.iter().map(|&output| values[output].clone());
+    Ok(outputs.collect())
 }
 
 fn differs(reason: String) -> TraceError {

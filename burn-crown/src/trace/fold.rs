@@ -33,7 +33,7 @@ pub(super) fn fold_constants(record: &mut Record) {
     let read: HashSet<TensorId> = kept
         .iter()
         .flat_map(|operation| operation.inputs().map(|input| input.id))
-        .chain([record.output])
+        .chain(record.outputs.iter().copied())
         .collect();
     for out in folded.iter().flat_map(OperationIr::outputs) {
         if read.contains(&out.id) {

@@ -28,7 +28,7 @@ pub(super) fn lower(
     };
     let operations = &record.captured.graph.operations;
     let composites = composite::find(operations);
-    let needed = needed_values(operations, &composites, record.output);
+    let needed = needed_values(operations, &composites, &record.outputs);
     for operation in operations {
         if operation.outputs().any(|out| needed.contains(&out.id)) {
             let composite = composite_of(operation, &composites);
@@ -38,14 +38,14 @@ pub(super) fn lower(
     lowering.finish()
 }
 
-/// The values that the output depends on. What else the forward pass computes is no concern of
+/// The values that the outputs depend on. What else the forward pass computes is no concern of
 /// its bounds; neither is what only serves an expression that is lowered as one operator.
 fn needed_values(
     operations: &[OperationIr],
     composites: &HashMap<TensorId, Composite>,
-    output: TensorId,
+    outputs: &[TensorId],
 ) -> HashSet<TensorId> {
-    let mut needed = HashSet::from([output]);
+    let mut needed: HashSet<TensorId> = outputs.iter().copied().collect();
     for operation in operations.iter().rev() {
         if operation.outputs().any(|out| needed.contains(&out.id)) {
             let reads = reads(operation, composite_of(operation, composites));
@@ -103,14 +103,29 @@ pub(super) struct Lowering<'a> {
 
 impl Lowering<'_> {
     fn finish(mut self) -> Result<Graph, TraceError> {
-        let output = match self.values.get(&self.record.output) {
-            Some(&value) => value,
-            // The forward pass returned its input, a parameter or a constant.
-            None => self.leaf(self.record.output, None)?,
-        };
-        if !self.nodes[output.node].perturbed {
+        let outputs = self
+            .record
+            .outputs
+            .iter()
+            .map(|&output| self.output(output))
+            .collect::<Result<Vec<_>, _>>()?;
+        if !outputs.iter().any(|&node| self.nodes[node].perturbed) {
             return Err(TraceError::IndependentOutput);
         }
+        Ok(Graph {
+            nodes: self.nodes,
+            outputs,
+            batch: self.batch,
+        })
+    }
+
+    /// The node of an output.
+    fn output(&mut self, id: TensorId) -> Result<usize, TraceError> {
+        let output = match self.values.get(&id) {
+            Some(&value) => value,
+            // The forward pass returned its input, a parameter or a constant.
+            None => self.leaf(id, None)?,
+        };
         if output.layout != Layout::Plain {
             return Err(self.mixes_batch(
                 "forward",
@@ -118,11 +133,7 @@ impl Lowering<'_> {
                 "the output merges it with another dim, or moves it",
             ));
         }
-        Ok(Graph {
-            nodes: self.nodes,
-            output: output.node,
-            batch: self.batch,
-        })
+        Ok(output.node)
     }
 
     fn lower<'a>(

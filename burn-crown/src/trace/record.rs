@@ -17,7 +17,7 @@ use crate::tensor::AnyTensor;
 pub(super) struct Record {
     pub(super) captured: CapturedGraph,
     pub(super) inputs: Vec<TensorId>,
-    pub(super) output: TensorId,
+    pub(super) outputs: Vec<TensorId>,
     /// The position of the parameter behind a recorded value, and the path of the module that owns
     /// it.
     pub(super) parameters: HashMap<TensorId, (usize, String)>,
@@ -54,11 +54,13 @@ pub(super) fn record<M: Bounded>(
                 })
                 .collect();
             let ids: Vec<TensorId> = inputs.iter().filter_map(AnyTensor::capture_id).collect();
-            let Some(output) = module.forward_any(inputs).capture_id() else {
+            let outputs = module.forward_all(inputs);
+            let Some(outputs) = outputs.iter().map(AnyTensor::capture_id).collect() else {
                 return scope.complete([], []);
             };
-            let completed = scope.complete(ids.clone(), [output]);
-            boundary = Some((ids, output, parameters));
+            let outputs: Vec<TensorId> = outputs;
+            let completed = scope.complete(ids.clone(), outputs.clone());
+            boundary = Some((ids, outputs, parameters));
             completed
         })
     }));
@@ -68,13 +70,13 @@ pub(super) fn record<M: Bounded>(
             message: panic_message(&*panic),
         })?
         .map_err(|error| TraceError::Capture(error.to_string()))?;
-    let Some((inputs, output, parameters)) = boundary else {
+    let Some((inputs, outputs, parameters)) = boundary else {
         return Err(TraceError::ForeignDevice);
     };
     Ok(Record {
         captured,
         inputs,
-        output,
+        outputs,
         parameters,
     })
 }

@@ -14,7 +14,7 @@ use burn_crown_tests::test_device;
 fn signature(inputs: &[usize], output: usize) -> Signature {
     Signature {
         inputs: inputs.to_vec(),
-        output,
+        outputs: vec![output],
     }
 }
 

@@ -40,14 +40,14 @@ impl<const D: usize> Bounded for Probe<D> {
     fn signature() -> Signature {
         Signature {
             inputs: vec![D],
-            output: D,
+            outputs: vec![D],
         }
     }
 
-    fn forward_any(&self, inputs: Vec<AnyTensor>) -> AnyTensor {
+    fn forward_all(&self, inputs: Vec<AnyTensor>) -> Vec<AnyTensor> {
         let [input] = <[AnyTensor; 1]>::try_from(inputs).expect("one input");
         let row = &TABLES[self.table].1[self.row];
-        (row.run)(input)
+        vec![(row.run)(input)]
     }
 }
 
