@@ -1,5 +1,7 @@
 //! The recorded forward pass: nodes in topological order.
 
+use std::sync::Arc;
+
 use burn::tensor::TensorData;
 
 use crate::ops::Operator;
@@ -27,7 +29,8 @@ pub(crate) struct Node {
 /// Where a node's value comes from.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// An input of the forward pass, by position.
+    /// An input of the forward pass, by position: its region, or in a node that is not perturbed
+    /// the input as it is given.
     Input(usize),
     /// A parameter or running statistic, by its position in the module, bound anew for every
     /// analysis.
@@ -36,7 +39,7 @@ pub(crate) enum Source {
     Constant(TensorData),
     /// An operator on earlier nodes.
     Operator {
-        operator: Box<dyn Operator>,
+        operator: Arc<dyn Operator>,
         inputs: Vec<usize>,
     },
 }

@@ -43,7 +43,8 @@
 //! A forward pass that can be bounded keeps the batch as the first dim of every tensor, takes one to
 //! four float tensors ([`Input`] says which of several are perturbed), gives one or a tuple of them,
 //! and branches on shapes and settings alone. Bounds are those of the module in inference; give a
-//! [`Verifier`] the module in that mode. They do not account for floating-point rounding. The
+//! [`Verifier`] the module in that mode. In training alone, batch normalisation has the statistics
+//! of the clean batch ([`Statistics`]). Bounds do not account for floating-point rounding. The
 //! repository's `SUPPORTED.md` lists what can be bounded.
 //!
 //! # Features
@@ -72,7 +73,7 @@ pub use error::{BoundError, TraceError};
 pub use perturbation::{Input, Norm, Perturbation};
 pub use spec::Specification;
 pub use tensor::AnyTensor;
-pub use trace::GraphCache;
+pub use trace::{GraphCache, Statistics};
 pub use verifier::Verifier;
 
 /// The README's example, as a test.

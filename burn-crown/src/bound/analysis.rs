@@ -9,7 +9,7 @@ use super::backward::{Stop, lower_bound};
 use super::intervals::Intervals;
 use super::{BoundConfig, Method, crown, projections};
 use crate::error::{BoundError, TraceError};
-use crate::graph::{Graph, Source};
+use crate::graph::{Graph, Node, Source};
 use crate::ops::{Interval, Region};
 use crate::perturbation::Input;
 use crate::spec::Specification;
@@ -70,9 +70,10 @@ impl Analysis {
         inputs: &[Input],
     ) -> Result<Self, BoundError> {
         let first = inputs[0].value();
-        let leaf = |source: &Source| {
-            Ok(Some(match source {
-                Source::Input(index) => inputs[*index].region()?,
+        let leaf = |node: &Node| {
+            Ok(Some(match &node.source {
+                Source::Input(index) if node.perturbed => inputs[*index].region()?,
+                Source::Input(index) => Region::Fixed(inputs[*index].value().clone()),
                 Source::Parameter(position) => Region::Fixed(parameters[*position].value.clone()),
                 Source::Constant(data) => {
                     Region::Fixed(AnyTensor::from_data_like(data.clone(), first))
@@ -83,7 +84,7 @@ impl Analysis {
         let regions = graph
             .nodes
             .iter()
-            .map(|node| leaf(&node.source))
+            .map(leaf)
             .collect::<Result<Vec<_>, BoundError>>()?;
         let leaves = Intervals::new(graph, first.clone(), regions);
         Ok(Self {

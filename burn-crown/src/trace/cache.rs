@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::module::ParamId;
 use burn::tensor::{DType, Tensor};
 
-use super::{check, fold, lower, parameters, record};
+use super::{Statistics, batch_norms, check, fold, lower, parameters, record};
 use crate::bound::{Analysis, Input};
 use crate::bounded::Bounded;
 use crate::error::{BoundError, TraceError};
@@ -24,6 +24,7 @@ use crate::tensor::AnyTensor;
 #[derive(Clone, Debug, Default)]
 pub struct GraphCache {
     entries: Arc<Mutex<Entries>>,
+    statistics: Statistics,
 }
 
 /// The most recently used first.
@@ -36,6 +37,8 @@ struct Key {
     perturbed: Vec<bool>,
     dtype: DType,
     identities: Vec<ParamId>,
+    /// The paths of the layers of batch normalisation with the statistics of the clean batch.
+    by_batch: Vec<String>,
 }
 
 /// How many input shapes are kept; the one that was not used for longest goes first.
@@ -45,6 +48,13 @@ impl GraphCache {
     /// An empty cache.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same recordings, for bounds with these statistics of batch normalisation. Defaults to
+    /// [`Statistics::Running`].
+    pub fn with_statistics(mut self, statistics: Statistics) -> Self {
+        self.statistics = statistics;
+        self
     }
 
     /// Binds the module's parameters as they are now, and the region of its one input.
@@ -90,9 +100,21 @@ impl GraphCache {
             perturbed,
             dtype: values[0].dtype(),
             identities: parameters.iter().map(|parameter| parameter.id).collect(),
+            by_batch: self.by_batch(module),
         };
         let graph = self.graph(module, key, &values)?;
         Analysis::new(graph, &parameters, &inputs)
+    }
+
+    fn by_batch<M: Bounded>(&self, module: &M) -> Vec<String> {
+        match self.statistics {
+            Statistics::Running => Vec::new(),
+            Statistics::Batch => batch_norms(module)
+                .into_iter()
+                .filter(|layer| layer.training)
+                .map(|layer| layer.path)
+                .collect(),
+        }
     }
 
     fn graph<M: Bounded>(
@@ -116,8 +138,15 @@ impl GraphCache {
             .iter()
             .position(|&perturbed| perturbed)
             .map_or(0, |first| key.shapes[first][0]);
-        let graph = Arc::new(lower::lower(&record, &key.perturbed, batch)?);
+        let lower = |by_batch| lower::lower(&record, &key.perturbed, batch, by_batch);
+        let mut graph = lower(&[])?;
+        // In inference, as it was recorded: in training a forward pass may draw random numbers,
+        // and changes the running statistics.
         check::reproduces(&graph, module, inputs)?;
+        if !key.by_batch.is_empty() {
+            graph = lower(&key.by_batch)?;
+        }
+        let graph = Arc::new(graph);
         entries.push_front((key, graph.clone()));
         entries.truncate(CAPACITY);
         Ok(graph)

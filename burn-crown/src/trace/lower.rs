@@ -1,6 +1,9 @@
 //! From Burn's record to the graph: values, order, provenance and checks.
 
+mod clean;
+
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use burn::backend::ir::{OperationIr, TensorId, TensorIr};
 use burn::tensor::TensorData;
@@ -12,19 +15,23 @@ use crate::error::TraceError;
 use crate::graph::{Graph, Node, Source};
 use crate::ops::{Operand, Operator, Refusal, Reshape};
 
-/// Builds the graph of a record. `perturbed` says which inputs are.
+/// Builds the graph of a record. `perturbed` says which inputs are; the layers of batch
+/// normalisation at the paths `by_batch` get the statistics of the clean batch.
 pub(super) fn lower(
     record: &Record,
     perturbed: &[bool],
     batch: usize,
+    by_batch: &[String],
 ) -> Result<Graph, TraceError> {
     let mut lowering = Lowering {
         record,
         perturbed,
         batch,
+        by_batch,
         nodes: Vec::new(),
         modules: Vec::new(),
         values: HashMap::new(),
+        clean: HashMap::new(),
     };
     let operations = &record.captured.graph.operations;
     let composites = composite::find(operations);
@@ -95,10 +102,13 @@ pub(super) struct Lowering<'a> {
     record: &'a Record,
     perturbed: &'a [bool],
     batch: usize,
+    by_batch: &'a [String],
     nodes: Vec<Node>,
     /// For each node, the module that made it, for error messages; none before the first layer.
     modules: Vec<Option<String>>,
     values: HashMap<TensorId, Value>,
+    /// For perturbed nodes, the node of their clean value, where there is one.
+    clean: HashMap<usize, usize>,
 }
 
 impl Lowering<'_> {
@@ -266,6 +276,12 @@ impl Lowering<'_> {
         record.captured.values.get(&id).filter(|_| !variable)
     }
 
+    /// Whether these are the statistics of a layer that gets those of the clean batch instead.
+    pub(super) fn is_by_batch(&self, statistics: &TensorIr) -> bool {
+        let owner = self.record.parameters.get(&statistics.id);
+        owner.is_some_and(|(_, owner)| self.by_batch.contains(owner))
+    }
+
     /// Adds an operator on nodes; the result has `shape`.
     pub(super) fn apply(
         &mut self,
@@ -294,7 +310,7 @@ impl Lowering<'_> {
         }
         let module = self.provenance(&inputs);
         let source = Source::Operator {
-            operator: Box::new(operator),
+            operator: Arc::new(operator),
             inputs,
         };
         Ok(self.push(source, shape, perturbed, module))

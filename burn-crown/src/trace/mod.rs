@@ -1,6 +1,7 @@
 //! Recording a forward pass with Burn's graph-capture device, and lowering the record to a
 //! [`Graph`](crate::graph::Graph). The only place that knows Burn's intermediate representation.
 
+mod batch_norms;
 mod cache;
 mod check;
 mod composite;
@@ -14,6 +15,9 @@ mod parameters;
 mod rearrange;
 mod record;
 mod separable;
+mod statistics;
 
+pub(crate) use batch_norms::{BatchNormLayer, batch_norms};
 pub use cache::GraphCache;
 pub(crate) use parameters::{Parameter, parameters};
+pub use statistics::Statistics;

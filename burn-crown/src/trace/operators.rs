@@ -15,6 +15,7 @@ use super::maximum::{Windows, max_dim, max_pool, min_dim, of_everything, without
 use super::normalize::layer_norm;
 use super::rearrange::{rearrange, rearranged, unfold};
 use super::separable::{adaptive_avg_pool, cumulative_sum, interpolate};
+use super::statistics::of_clean_batch;
 use crate::ops::{
     Abs, Add, AddScalar, AvgPool, BatchNorm, Cat, Clamp, Elementwise, Erf, Exp, Expand, Gelu,
     Geometry, LeakyRelu, Log, Log1p, LogSigmoid, MulScalar, Neg, Pad, Power, Recip, Refusal, Relu,
@@ -310,7 +311,11 @@ fn module(op: &ModuleOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
             let norm = BatchNorm {
                 epsilon: op.epsilon.elem(),
             };
-            let inputs = operands(graph, [&op.x, &op.gamma, &op.beta, &op.mean, &op.variance])?;
+            let mut inputs = operands(graph, [&op.x, &op.gamma, &op.beta, &op.mean, &op.variance])?;
+            if graph.is_by_batch(&op.mean) {
+                let statistics = of_clean_batch(graph, inputs[0], &op.x)?;
+                inputs[3..].copy_from_slice(&statistics);
+            }
             apply(graph, norm, inputs, &op.out)
         }
         ModuleOperationIr::Unfold4d(op) => unfold(graph, op),

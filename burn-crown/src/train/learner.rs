@@ -8,15 +8,20 @@ use burn::tensor::Tensor;
 use burn::train::{Learner, LearnerModel};
 
 use super::{LearnerError, RobustBatch, RobustObjective};
-use crate::{Analysis, AnyTensor, BoundError, Bounded, GraphCache, Perturbation, Specification};
+use crate::{
+    Analysis, AnyTensor, BoundError, Bounded, GraphCache, Perturbation, Specification, Statistics,
+};
 
 /// A model that Burn's `SupervisedTraining` trains to be certifiably robust.
 ///
 /// It is a Burn module that stands for the model it wraps: its parameters have the model's own
 /// paths, so a checkpoint of the one is a checkpoint of the other. `D` is the rank of the images.
 ///
-/// The bounds are those of the model in inference: without dropout, and with the running statistics
-/// of batch normalisation. The natural loss comes from the model in training, with both.
+/// The natural loss comes from the model in training. Each training step runs this pass once, also
+/// where the natural loss has no share: it alone updates the running statistics of batch
+/// normalisation. The bounds are without dropout; those of training take the statistics of the clean
+/// batch ([`Statistics::Batch`], which [`with_statistics`](Self::with_statistics) changes), those of
+/// validation the running ones.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -50,6 +55,8 @@ pub struct RobustLearner<M, const D: usize> {
     pub(super) objective: Arc<RobustObjective>,
     /// Shared by all clones, so that each input shape is traced once.
     pub(super) cache: GraphCache,
+    /// Those of the bounds of training.
+    pub(super) statistics: Statistics,
 }
 
 impl<M: Bounded, const D: usize> RobustLearner<M, D> {
@@ -62,8 +69,16 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         Self {
             model,
             objective: Arc::new(objective),
-            cache: GraphCache::default(),
+            cache: GraphCache::new(),
+            statistics: Statistics::Batch,
         }
+    }
+
+    /// Sets which statistics of batch normalisation the bounds of training have. Defaults to
+    /// [`Statistics::Batch`]. Validation has the running ones.
+    pub fn with_statistics(mut self, statistics: Statistics) -> Self {
+        self.statistics = statistics;
+        self
     }
 
     /// Puts a model under an objective, and tries both on an example.
@@ -158,11 +173,10 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         let margins = Specification::Margins(label);
         let target = self.objective.schedule().target;
         let trained = self.objective.perturbation().clone().with_radius(target);
-        learner
-            .analyse(image.clone(), &trained)?
-            .estimate(&margins, self.objective.bound())?;
-        learner
-            .analyse(image, &self.objective.evaluation_perturbation())?
+        // What can be bounded with the running statistics can be with those of a batch.
+        let analyse = |region| learner.analyse(image.clone(), region, Statistics::Running);
+        analyse(&trained)?.estimate(&margins, self.objective.bound())?;
+        analyse(&self.objective.evaluation_perturbation())?
             .lower(&margins, self.objective.evaluation_bound())?;
         Ok(logits.dims()[1])
     }
@@ -193,7 +207,9 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         &self,
         images: Tensor<D>,
         perturbation: &Perturbation,
+        statistics: Statistics,
     ) -> Result<Analysis, BoundError> {
-        self.cache.analyse(&self.model, images, perturbation)
+        let cache = self.cache.clone().with_statistics(statistics);
+        cache.analyse(&self.model, images, perturbation)
     }
 }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor};
+use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
+use burn::tensor::Device;
 
 use super::{LearnerError, RobustLearner};
+use crate::trace::{BatchNormLayer, batch_norms};
 
 // Not derived: the derive would put every parameter below a field `model`, and a checkpoint of the
 // learner would then not load into the model.
@@ -15,6 +16,7 @@ impl<M: Module, const D: usize> RobustLearner<M, D> {
             model: change(self.model),
             objective: self.objective,
             cache: self.cache,
+            statistics: self.statistics,
         }
     }
 
@@ -26,42 +28,10 @@ impl<M: Module, const D: usize> RobustLearner<M, D> {
         if devices <= 1 {
             return Ok(());
         }
-        let mut search = NormSearch::default();
-        self.model.visit(&mut search);
-        match search.found {
-            Some(path) => Err(LearnerError::RunningStatistics { path }),
+        match batch_norms(&self.model).into_iter().next() {
+            Some(BatchNormLayer { path, .. }) => Err(LearnerError::RunningStatistics { path }),
             None => Ok(()),
         }
-    }
-}
-
-/// The path of the first layer of batch normalisation.
-#[derive(Default)]
-struct NormSearch {
-    /// The names and types of the modules around the one that is visited.
-    around: Vec<(String, bool)>,
-    found: Option<String>,
-}
-
-impl ModuleVisitor for NormSearch {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        // The type is that of the module which has the field of this name.
-        let in_norm = container_type == "Struct:BatchNorm";
-        self.around.push((name.to_string(), in_norm));
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.around.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
-        let Some(((_, true), owner)) = self.around.split_last() else {
-            return;
-        };
-        self.found.get_or_insert_with(|| {
-            let names: Vec<&str> = owner.iter().map(|(name, _)| name.as_str()).collect();
-            names.join(".")
-        });
     }
 }
 
@@ -87,6 +57,7 @@ impl<M: Module, const D: usize> Module for RobustLearner<M, D> {
             model: self.model.valid(),
             objective: self.objective.clone(),
             cache: self.cache.clone(),
+            statistics: self.statistics,
         }
     }
 

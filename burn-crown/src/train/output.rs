@@ -23,7 +23,8 @@ pub struct RobustOutput {
     pub logits: Tensor<2>,
     /// The class of each sample, `[B]`.
     pub labels: Tensor<1, Int>,
-    /// Which samples are verified at radius `coefficients.epsilon`, `[B]`.
+    /// Which samples are verified at radius `coefficients.epsilon`, `[B]`: in training, with the
+    /// [statistics](crate::Statistics) of batch normalisation that are trained.
     pub verified: Tensor<1, Bool>,
     /// The share of ReLU inputs whose sign is open under interval bounds, `[1]`.
     pub unstable_share: Tensor<1>,

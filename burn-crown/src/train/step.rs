@@ -7,7 +7,7 @@ use super::loss::{classified, natural_cross_entropy, robust_cross_entropy};
 use super::margins::Margins;
 use super::penalty::l1_norm;
 use super::{Coefficients, LearnerError, RobustBatch, RobustLearner, RobustOutput};
-use crate::{Analysis, BoundError, Bounded, Perturbation, certified};
+use crate::{Analysis, BoundError, Bounded, Perturbation, Statistics, certified};
 
 impl<M: Bounded, const D: usize> RobustLearner<M, D> {
     /// Bounds a batch for training, and adds the penalties to its loss.
@@ -20,7 +20,8 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         let labels = batch.labels.clone();
         let perturbation = objective.perturbation().clone();
         let perturbation = perturbation.with_radius(coefficients.epsilon);
-        let mut output = self.run(batch, coefficients, &perturbation, |analysis, logits| {
+        let region = (&perturbation, self.statistics);
+        let mut output = self.run(batch, coefficients, region, |analysis, logits| {
             let margins = if objective.trains_runner_up_only() {
                 Margins::of_runner_up(analysis, logits, labels, &bound, coefficients.beta)
             } else if bound.is_estimate() {
@@ -47,7 +48,8 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         let bound = self.objective.evaluation_bound();
         let labels = batch.labels.clone();
         let perturbation = self.objective.evaluation_perturbation();
-        self.run(batch, coefficients, &perturbation, |analysis, _| {
+        let region = (&perturbation, Statistics::Running);
+        self.run(batch, coefficients, region, |analysis, _| {
             let margins = Margins::of_all_classes(analysis, labels, bound, coefficients.beta);
             Ok((margins?, None))
         })
@@ -61,21 +63,21 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         &self,
         batch: RobustBatch<D>,
         coefficients: Coefficients,
-        perturbation: &Perturbation,
+        (perturbation, statistics): (&Perturbation, Statistics),
         bound: impl FnOnce(&Analysis, &Tensor<2>) -> Result<(Margins, Option<Tensor<1>>), BoundError>,
     ) -> Result<RobustOutput, LearnerError> {
         // A share outside [0, 1] would make bounds of what are none.
         self.objective.check()?;
         let RobustBatch { images, labels, .. } = batch;
-        // Also where the natural loss has no share: this pass is the one that updates the
-        // running statistics of normalisation layers.
+        // Also where the natural loss has no share, as in the reference program: this pass, and
+        // this one alone, updates the running statistics of normalisation layers.
         let logits = self.logits(images.clone())?;
         let natural = || natural_cross_entropy(logits.clone(), labels.clone());
         let (loss, verified, unstable_share) = if coefficients.epsilon == 0.0 {
             let right = classified(logits.clone(), labels.clone());
             (natural(), right, Tensor::zeros([1], &images.device()))
         } else {
-            let analysis = self.analyse(images, perturbation)?;
+            let analysis = self.analyse(images, perturbation, statistics)?;
             let (margins, penalty) = bound(&analysis, &logits)?;
             let robust = || robust_cross_entropy(margins.trained.clone());
             let loss = match coefficients.kappa {
