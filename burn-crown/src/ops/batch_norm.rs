@@ -3,9 +3,11 @@
 use super::{Contribution, Operand, Operator, Refusal, Region, Step};
 use crate::tensor::AnyTensor;
 
-/// `γ (x − mean) / √(variance + ε) + β` per channel (dim 1), operands `x, γ, β, mean, variance`.
+/// `γ (x − mean) / √(variance + ε) + β` per channel, operands `x, γ, β, mean, variance`.
 #[derive(Debug)]
 pub(crate) struct BatchNorm {
+    /// The dim of the channels.
+    pub(crate) channels: usize,
     pub(crate) epsilon: f64,
 }
 
@@ -14,7 +16,7 @@ impl BatchNorm {
     fn scale_and_shift(&self, fixed: [AnyTensor; 4], rank: usize) -> (AnyTensor, AnyTensor) {
         let [gamma, beta, mean, variance] = fixed;
         let mut shape = vec![1; rank];
-        shape[1] = gamma.shape()[0];
+        shape[self.channels] = gamma.shape()[0];
         let scale = gamma.div(variance.add_scalar(self.epsilon).sqrt());
         let shift = beta.sub(mean.mul(scale.clone()));
         (scale.reshape(&shape), shift.reshape(&shape))

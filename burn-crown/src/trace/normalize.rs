@@ -1,11 +1,42 @@
-//! Normalization over the last dim, which Burn records as one operator.
+//! Normalization that Burn records as one operator.
 
-use burn::backend::ir::{LayerNormOpIr, TensorIr};
+use burn::backend::ir::{BatchNormOpIr, LayerNormOpIr, TensorIr};
 
+use super::emit::{operands, plain};
 use super::lower::{Layout, Lowering};
+use super::statistics::of_clean_batch;
 use crate::ops::{
-    Add, AddScalar, Center, Elementwise, Mul, Power, Product, Reduce, Refusal, Within,
+    Add, AddScalar, BatchNorm, Center, Elementwise, Mul, Power, Product, Reduce, Refusal, Within,
 };
+
+/// Batch normalisation; where the batch is merged with another dim, the channels are behind both.
+pub(super) fn batch_norm(graph: &mut Lowering, op: &BatchNormOpIr) -> Result<(), Refusal> {
+    let input = graph.value(&op.x);
+    let channels = match input.layout {
+        Layout::Merged => 2,
+        Layout::Plain | Layout::Swapped => 1,
+    };
+    if input.layout == Layout::Swapped {
+        plain(graph, &op.x)?;
+    }
+    let mut inputs = vec![input.node];
+    inputs.extend(operands(
+        graph,
+        [&op.gamma, &op.beta, &op.mean, &op.variance],
+    )?);
+    if graph.is_by_batch(&op.mean) {
+        let statistics = of_clean_batch(graph, input.node, channels)?;
+        inputs[3..].copy_from_slice(&statistics);
+    }
+    let norm = BatchNorm {
+        channels,
+        epsilon: op.epsilon.elem(),
+    };
+    let shape = graph.shape(input.node).to_vec();
+    let node = graph.apply(norm, inputs, shape)?;
+    graph.define(&op.out, node, input.layout);
+    Ok(())
+}
 
 /// `gamma ∘ d / √(mean(d²) + ε) + beta` with `d = x − mean(x)`, as a chain of operators.
 ///

@@ -12,14 +12,13 @@ use super::emit::{
 };
 use super::lower::Lowering;
 use super::maximum::{Windows, max_dim, max_pool, min_dim, of_everything, without_places};
-use super::normalize::layer_norm;
+use super::normalize::{batch_norm, layer_norm};
 use super::rearrange::{rearrange, rearranged, unfold};
 use super::separable::{adaptive_avg_pool, cumulative_sum, interpolate};
-use super::statistics::of_clean_batch;
 use crate::ops::{
-    Abs, Add, AddScalar, AvgPool, BatchNorm, Cat, Clamp, Elementwise, Erf, Exp, Expand, Gelu,
-    Geometry, LeakyRelu, Log, Log1p, LogSigmoid, MulScalar, Neg, Pad, Power, Recip, Refusal, Relu,
-    Select, Sigmoid, Sine, Slice, SliceAssign, Sqrt, Sub, Tanh,
+    Abs, Add, AddScalar, AvgPool, Cat, Clamp, Elementwise, Erf, Exp, Expand, Gelu, Geometry,
+    LeakyRelu, Log, Log1p, LogSigmoid, MulScalar, Neg, Pad, Power, Recip, Refusal, Relu, Select,
+    Sigmoid, Sine, Slice, SliceAssign, Sqrt, Sub, Tanh,
 };
 
 /// The name of an operator in messages: Burn's own.
@@ -307,17 +306,7 @@ fn module(op: &ModuleOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
         ModuleOperationIr::AdaptiveAvgPool2d(op) => adaptive_avg_pool(graph, &op.x, &op.out),
         ModuleOperationIr::Interpolate(op) => interpolate(graph, op),
         ModuleOperationIr::LayerNorm(op) => layer_norm(graph, op),
-        ModuleOperationIr::BatchNorm(op) => {
-            let norm = BatchNorm {
-                epsilon: op.epsilon.elem(),
-            };
-            let mut inputs = operands(graph, [&op.x, &op.gamma, &op.beta, &op.mean, &op.variance])?;
-            if graph.is_by_batch(&op.mean) {
-                let statistics = of_clean_batch(graph, inputs[0], &op.x)?;
-                inputs[3..].copy_from_slice(&statistics);
-            }
-            apply(graph, norm, inputs, &op.out)
-        }
+        ModuleOperationIr::BatchNorm(op) => batch_norm(graph, op),
         ModuleOperationIr::Unfold4d(op) => unfold(graph, op),
         ModuleOperationIr::AvgPool1d(op) => {
             let pool = AvgPool {

@@ -4,8 +4,6 @@
 //! of the clean batch: a part of the graph that computes the layer's input once more, from the
 //! inputs as they are given, and so is fixed.
 
-use burn::backend::ir::TensorIr;
-
 use super::lower::Lowering;
 use crate::ops::{Mul, Reduce, Refusal, Sub};
 
@@ -28,31 +26,31 @@ pub enum Statistics {
     Batch,
 }
 
-/// The nodes of the mean and the variance `[C]` of the clean values of `input` `[N, C, ...]`, as
-/// Burn computes them in training: each over every dim but the channels, the variance biased.
+/// The nodes of the mean and the variance `[C]` of the clean values of `input`, as Burn computes
+/// them in training: each over every dim but that of the channels, the variance biased.
 pub(super) fn of_clean_batch(
     graph: &mut Lowering,
     input: usize,
-    ir: &TensorIr,
+    channels: usize,
 ) -> Result<[usize; 2], Refusal> {
     let clean = graph.clean(input);
-    let shape = ir.shape.to_vec();
-    let dims: Vec<usize> = (0..shape.len()).filter(|&dim| dim != 1).collect();
-    let mut channels = vec![1; shape.len()];
-    channels[1] = shape[1];
+    let shape = graph.shape(input).to_vec();
+    let dims: Vec<usize> = (0..shape.len()).filter(|&dim| dim != channels).collect();
+    let mut reduced = vec![1; shape.len()];
+    reduced[channels] = shape[channels];
     let count: usize = dims.iter().map(|&dim| shape[dim]).product();
     let mean_of = |graph: &mut Lowering, node| {
         let mean = Reduce {
             dims: dims.clone(),
             factor: 1.0 / count as f64,
         };
-        graph.apply(mean, vec![node], channels.clone())
+        graph.apply(mean, vec![node], reduced.clone())
     };
     let mean = mean_of(graph, clean)?;
     let centered = graph.apply(Sub, vec![clean, mean], shape.clone())?;
     let squares = graph.apply(Mul, vec![centered, centered], shape.clone())?;
     let variance = mean_of(graph, squares)?;
-    let vector = vec![shape[1]];
+    let vector = vec![shape[channels]];
     Ok([
         graph.reshape(mean, vector.clone())?,
         graph.reshape(variance, vector)?,

@@ -6,6 +6,9 @@
 #[allow(dead_code, reason = "the tests run what its `main` runs")]
 mod stripes;
 
+#[path = "own_model/normalised.rs"]
+mod normalised;
+
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -14,9 +17,11 @@ use clap::Parser;
 use crown_ibp::config::ExperimentConfig;
 use crown_ibp::data::{DataSource, DatasetName, Split, load};
 use crown_ibp::evaluation::evaluate;
+use crown_ibp::models::Architecture;
 use crown_ibp::program::{CommandLine, ProgramError, run};
 use crown_ibp::training::verification;
 use crown_ibp::weights::load_weights;
+use normalised::NormalisedNetConfig;
 use stripes::{DATASETS, StripesNetConfig};
 
 const README: &str = include_str!("../README.md");
@@ -28,6 +33,11 @@ fn block(language: &str) -> &'static str {
 }
 
 fn run_in(folder: &Path, arguments: &[&str]) -> Result<(), ProgramError> {
+    run_model_in::<StripesNetConfig>(folder, arguments)
+}
+
+/// The program with a model in place of the README's.
+fn run_model_in<A: Architecture>(folder: &Path, arguments: &[&str]) -> Result<(), ProgramError> {
     let file = folder.join("stripes.json");
     std::fs::write(&file, block("json")).unwrap();
     let [file, prefix] = [&file, folder].map(|path| path.to_str().unwrap());
@@ -43,7 +53,7 @@ fn run_in(folder: &Path, arguments: &[&str]) -> Result<(), ProgramError> {
         prefix,
     ];
     let words = given.iter().chain(rest);
-    run::<StripesNetConfig>(CommandLine::try_parse_from(words).unwrap(), &DATASETS)
+    run::<A>(CommandLine::try_parse_from(words).unwrap(), &DATASETS)
 }
 
 #[test]
@@ -66,16 +76,26 @@ fn the_program_trains_a_model_that_verifies() {
     run_in(folder.path(), &["export", "--output", weights]).unwrap();
     run_in(folder.path(), &["eval", "--weights", weights]).unwrap();
 
-    let experiment = ExperimentConfig::<StripesNetConfig>::load_with(
-        folder.path().join("stripes.json"),
-        &[],
-        &DATASETS,
-    )
-    .unwrap()
-    .with_path_prefix(folder.path());
+    assert_verifies(folder.path(), StripesNetConfig::new(32));
+}
+
+#[test]
+fn a_model_with_batch_normalisation_trains_and_verifies() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| run_model_in::<NormalisedNetConfig>(folder.path(), arguments);
+    run(&["train"]).unwrap();
+    run(&["eval"]).unwrap();
+    assert_verifies(folder.path(), NormalisedNetConfig::new(32));
+}
+
+/// The model that was trained in the folder is `expected`, and verified on most test images.
+fn assert_verifies<A: Architecture>(folder: &Path, expected: A) {
+    let experiment = ExperimentConfig::<A>::load_with(folder.join("stripes.json"), &[], &DATASETS)
+        .unwrap()
+        .with_path_prefix(folder);
     assert_eq!(experiment.dataset, DatasetName::Custom(&DATASETS[0]));
     let entry = &experiment.models[0];
-    assert_eq!(entry.model, StripesNetConfig::new(32));
+    assert_eq!(entry.model, expected);
     let device = Device::default();
     let trained = load_weights(&entry.model, &device, experiment.files(entry).last).unwrap();
     let test = load(experiment.dataset, Split::Test, &DataSource::new(None)).unwrap();

@@ -11,7 +11,20 @@ use burn_crown::{
 use burn_crown_tests::parameters::{map_parameters, to_vec};
 use burn_crown_tests::test_device;
 
+use crate::networks::check;
 use crate::setup::{bounds, distance, forward_in_training, tensor};
+
+/// The module with parameters and means that are all different, and variances of 1.3, in `f64`.
+fn by_rule<M: Module>(module: M) -> M {
+    let mut at = 0;
+    map_parameters(module, DType::F64, |path, _, values| {
+        for value in values {
+            at += 1;
+            let varies = f64::from(u8::from(!path.ends_with("running_var")));
+            *value = 1.3 - varies * 1.5 * (f64::from(at) * 0.7).sin();
+        }
+    })
+}
 
 /// One layer of batch normalisation in two places, and another one.
 #[derive(Module, Bounded, Debug)]
@@ -28,15 +41,7 @@ impl Shared {
             norms: vec![norm(), norm()],
             layer: LinearConfig::new(3, 3).init(&device),
         };
-        let mut at = 0;
-        map_parameters(net, DType::F64, |path, _, values| {
-            for value in values {
-                at += 1;
-                let sign = f64::from(u8::from(!path.ends_with("running_var")));
-                *value = 1.3 - sign * 1.5 * (f64::from(at) * 0.7).sin();
-            }
-        })
-        .train()
+        by_rule(net).train()
     }
 
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
@@ -162,4 +167,35 @@ fn fixed_inputs_are_normalised_by_the_batch_too() {
     let config = BoundConfig::new(Method::Crown);
     let found = analysis.lower(&Specification::Outputs, &config).unwrap();
     assert!(distance(&to_vec(found), &expected) <= 1e-9);
+}
+
+/// Batch normalisation of each row of an image, and behind a layer that Burn applies to all rows.
+#[derive(Module, Bounded, Debug)]
+struct OfRows {
+    first: BatchNorm,
+    layer: Linear,
+    second: BatchNorm,
+    output: Linear,
+}
+
+impl OfRows {
+    fn forward(&self, x: Tensor<3>) -> Tensor<2> {
+        let [batch, rows, features] = x.dims();
+        let x = x.reshape([batch * rows, features]);
+        let x = relu(self.layer.forward(self.first.forward::<2>(x)));
+        let x = relu(self.second.forward::<2>(x));
+        self.output.forward(x.reshape([batch, rows * 4]))
+    }
+}
+
+#[test]
+fn a_batch_merged_with_the_rows_of_its_images() {
+    let device = test_device();
+    let net = OfRows {
+        first: BatchNormConfig::new(3).init(&device),
+        layer: LinearConfig::new(3, 4).init(&device),
+        second: BatchNormConfig::new(4).init(&device),
+        output: LinearConfig::new(8, 3).init(&device),
+    };
+    check(&by_rule(net).train(), &tensor([5, 2, 3]), "rows");
 }

@@ -1,15 +1,14 @@
 //! Values and soundness, on networks of every shape.
 
 use burn::tensor::{DType, Distribution, Tensor};
-use burn_crown::{AnyTensor, Method, Norm, Perturbation, Statistics};
-use burn_crown_tests::parameters::to_vec;
-use burn_crown_tests::random_net::{RandomNet, Recipe, recipes};
+use burn_crown::{AnyTensor, Bounded, Method, Norm, Perturbation, Statistics};
+use burn_crown_tests::random_net::{Recipe, recipes};
 use burn_crown_tests::regions::RandomRegion;
 use burn_crown_tests::test_device;
 use proptest::prelude::*;
 
 use crate::setup::{
-    FLAT, RELU, SKIP, bounds, conv, distance, fixed_at, forward_in_training, linear, network,
+    FLAT, RELU, SKIP, bounds, conv, distance, fixed_at, flat, forward_in_training, linear, network,
     running_statistics, tensor,
 };
 
@@ -25,7 +24,7 @@ const TOLERANCE: f64 = 1e-9;
 
 /// How far the bounds with the batch's statistics are from those of the network in which they are
 /// fixed, and the values in training from the bounds without a radius.
-fn check<const D: usize>(net: &RandomNet<D>, input: &Tensor<D>, what: &str) {
+pub(crate) fn check<M: Bounded, const D: usize>(net: &M, input: &Tensor<D>, what: &str) {
     let tracked = [AnyTensor::new(input.clone().autodiff())];
     let expected = forward_in_training(net, &tracked);
     let fixed = fixed_at(net, &tracked);
@@ -55,7 +54,7 @@ fn check<const D: usize>(net: &RandomNet<D>, input: &Tensor<D>, what: &str) {
                     "{what}, {method}, {norm:?}: off by {off:e}"
                 );
             }
-            let values = to_vec(fixed.forward(region.points(40, 1)));
+            let values = flat(fixed.forward_any(vec![AnyTensor::new(region.points(40, 1))]));
             for (at, value) in values.iter().enumerate() {
                 let (low, high) = (lower[at % lower.len()], upper[at % upper.len()]);
                 let slack = TOLERANCE * (1.0 + low.abs() + high.abs());
@@ -180,7 +179,7 @@ fn check_random<const D: usize>(recipes: &[Recipe], dims: [usize; D], seed: u64)
     let options = (&test_device(), DType::F64);
     check(
         &net,
-        &Tensor::random(dims, spread, options),
+        &Tensor::<D>::random(dims, spread, options),
         &format!("{net:?}"),
     );
 }
