@@ -7,6 +7,8 @@ use crate::error::BoundError;
 use crate::ops::{Ball, Interval, Region};
 use crate::tensor::AnyTensor;
 
+mod substitution;
+
 /// The norm that measures a perturbation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Norm {
@@ -62,8 +64,15 @@ pub struct Perturbation {
 
 #[derive(Clone, Debug)]
 enum RegionShape {
-    Ball { norm: Norm, radius: f64 },
+    Ball {
+        norm: Norm,
+        radius: f64,
+    },
     Between(Box<Interval>),
+    Substitution {
+        candidates: Box<AnyTensor>,
+        changes: usize,
+    },
 }
 
 impl Perturbation {
@@ -88,11 +97,7 @@ impl Perturbation {
             norm,
             radius: epsilon,
         };
-        Self {
-            shape,
-            scale: None,
-            range: None,
-        }
+        Self::of(shape)
     }
 
     /// Every point between two tensors of the input's shape, whatever the input is.
@@ -101,7 +106,10 @@ impl Perturbation {
             lower: AnyTensor::new(lower),
             upper: AnyTensor::new(upper),
         };
-        let shape = RegionShape::Between(Box::new(interval));
+        Self::of(RegionShape::Between(Box::new(interval)))
+    }
+
+    fn of(shape: RegionShape) -> Self {
         Self {
             shape,
             scale: None,
@@ -128,7 +136,7 @@ impl Perturbation {
     }
 
     /// The same perturbation at another radius. A region [`between`](Self::between) two tensors
-    /// has none and stays.
+    /// or of [substitutions](Self::substitution) has none and stays.
     pub fn with_radius(mut self, epsilon: f64) -> Self {
         if let RegionShape::Ball { radius, .. } = &mut self.shape {
             *radius = epsilon;
@@ -140,22 +148,35 @@ impl Perturbation {
     pub fn radius(&self) -> Option<f64> {
         match self.shape {
             RegionShape::Ball { radius, .. } => Some(radius),
-            RegionShape::Between(_) => None,
+            RegionShape::Between(_) | RegionShape::Substitution { .. } => None,
         }
     }
 
     /// The region around `x` `[B, ...]`.
     pub(crate) fn region(&self, x: &AnyTensor) -> Result<Region, BoundError> {
-        let range = self
-            .range_of(x)?
-            .map(|range| range_around(x, &range))
-            .transpose()?;
+        let range = || {
+            let range = self.range_of(x)?;
+            range.map(|range| range_around(x, &range)).transpose()
+        };
         match &self.shape {
+            RegionShape::Substitution {
+                candidates,
+                changes,
+            } => {
+                if self.scale.is_some() || self.range.is_some() {
+                    return Err(invalid(
+                        "the candidates of a substitution are points, which have no radius to \
+                         scale, and which a valid range does not cut; leave both out"
+                            .into(),
+                    ));
+                }
+                substitution::region(x, candidates, *changes)
+            }
             RegionShape::Between(interval) => {
                 if self.scale.is_some() {
                     return Err(invalid("a box has no radius to scale by channel".into()));
                 }
-                between(x, interval, range)
+                between(x, interval, range()?)
             }
             RegionShape::Ball { norm, radius } => {
                 if !(radius.is_finite() && *radius >= 0.0) {
@@ -180,7 +201,7 @@ impl Perturbation {
                     center: x.clone(),
                     radius,
                     dual,
-                    range,
+                    range: range()?,
                 };
                 Ok(if dual == 1.0 {
                     Region::Box(ball.hull())
@@ -254,12 +275,7 @@ fn between(
         )));
     }
     for end in [&lower, &upper] {
-        let (end_is, input_is) = (end.placement(), x.placement());
-        if end_is != input_is {
-            return Err(invalid(format!(
-                "an end of the box is {end_is}, the input {input_is}; convert one of them"
-            )));
-        }
+        check_placement(x, end, "an end of the box is")?;
     }
     let gap = lower.sub(upper).detach().largest();
     if gap > 0.0 || gap.is_nan() {
@@ -278,6 +294,18 @@ fn between(
         }
         None => interval,
     }))
+}
+
+/// Refuses a tensor of another type than the input, or on another device; `subject` is the message's
+/// beginning.
+fn check_placement(x: &AnyTensor, other: &AnyTensor, subject: &str) -> Result<(), BoundError> {
+    let (other_is, input_is) = (other.placement(), x.placement());
+    if other_is != input_is {
+        return Err(invalid(format!(
+            "{subject} {other_is}, the input {input_is}; convert one of them"
+        )));
+    }
+    Ok(())
 }
 
 /// One value for all, or one a channel, shaped to broadcast over `x`.

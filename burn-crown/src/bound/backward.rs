@@ -105,5 +105,8 @@ fn concretize(form: AnyTensor, region: &Region, batch: usize, rows: usize) -> An
                 None => over_ball,
             }
         }
+        Region::Substitution(rows) => {
+            dot(form.clone(), rows.original.clone()).add(rows.least_gain(form))
+        }
     }
 }

@@ -195,9 +195,9 @@ impl Cloud {
             Region::Ball(ball) if ball.dual == 2.0 => {
                 (Law::Normal(index), ball.center.clone(), ball.radius.clone())
             }
-            Region::Ball(_) => {
+            Region::Ball(_) | Region::Substitution(_) => {
                 return Err(invalid(
-                    "they estimate L∞ and L2 regions; take them out for other norms".into(),
+                    "they estimate L∞ and L2 regions; take them out for other norms and for substitutions".into(),
                 ));
             }
             Region::Box(interval) => (Law::Cauchy, interval.center(), interval.radius()),

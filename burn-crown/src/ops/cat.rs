@@ -25,7 +25,7 @@ impl Cat {
         let with = |part: &dyn Fn(AnyTensor) -> AnyTensor, own: &AnyTensor| {
             self.cat(inputs.iter().map(|input| match input {
                 Region::Fixed(value) => part(value.clone()),
-                Region::Box(_) | Region::Ball(_) => own.clone(),
+                _ => own.clone(),
             }))
         };
         let value = |value: AnyTensor| value;

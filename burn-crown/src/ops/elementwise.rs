@@ -150,8 +150,8 @@ impl Operator for AddScalar {
 
     fn interval(&self, inputs: &[Region]) -> Region {
         let region = &inputs[0];
-        let like = region.interval().lower;
-        region.shift(&AnyTensor::full(&vec![1; like.rank()], self.0, &like))
+        let like = region.like();
+        region.shift(&AnyTensor::full(&vec![1; like.rank()], self.0, like))
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
@@ -179,6 +179,6 @@ impl Operator for MulScalar {
 }
 
 fn scale_by(region: &Region, factor: f64) -> Region {
-    let like = region.interval().lower;
-    region.scale(&AnyTensor::full(&vec![1; like.rank()], factor, &like))
+    let like = region.like();
+    region.scale(&AnyTensor::full(&vec![1; like.rank()], factor, like))
 }

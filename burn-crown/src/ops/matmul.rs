@@ -38,7 +38,7 @@ impl Operator for Matmul {
 
     fn interval(&self, inputs: &[Region]) -> Region {
         match (&inputs[0], &inputs[1]) {
-            (region, Region::Fixed(right)) => region.affine(
+            (region, Region::Fixed(right)) => region.affine_rows(
                 |x| x.matmul(right.clone()),
                 |radius, q| norm_right(radius, right.clone(), q),
             ),

@@ -31,6 +31,7 @@ mod select;
 mod shape;
 mod slice;
 mod slice_assign;
+mod substitution;
 mod within;
 
 pub(crate) use batch_norm::BatchNorm;
@@ -60,6 +61,7 @@ pub(crate) use select::Select;
 pub(crate) use shape::{Expand, Permute, Reshape};
 pub(crate) use slice::Slice;
 pub(crate) use slice_assign::SliceAssign;
+pub(crate) use substitution::Substitution;
 pub(crate) use within::Within;
 
 use std::fmt::Debug;

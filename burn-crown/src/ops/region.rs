@@ -1,5 +1,6 @@
-//! What is known of a node: its value, an interval, or a norm ball.
+//! What is known of a node: its value, an interval, a norm ball, or a set of substitutions.
 
+use super::Substitution;
 use crate::tensor::AnyTensor;
 
 /// Element-wise bounds of a node, both `[B, ...]`.
@@ -33,6 +34,8 @@ pub(crate) enum Region {
     Box(Interval),
     /// A norm ball. Affine operators bound it by the dual norm, which its box would lose.
     Ball(Ball),
+    /// Rows that may become one of several: a hull would lose that their elements change together.
+    Substitution(Substitution),
 }
 
 /// Added to a sum of powers whose terms are at most 1: it keeps the root's derivative finite at
@@ -107,9 +110,19 @@ impl Region {
     pub(crate) fn fixed(&self) -> AnyTensor {
         match self {
             Region::Fixed(value) => value.clone(),
-            Region::Box(_) | Region::Ball(_) => {
+            Region::Box(_) | Region::Ball(_) | Region::Substitution(_) => {
                 unreachable!("an operator took a perturbed operand for a fixed one")
             }
+        }
+    }
+
+    /// A tensor of the shape, the data type and the device of the node.
+    pub(crate) fn like(&self) -> &AnyTensor {
+        match self {
+            Region::Fixed(value) => value,
+            Region::Box(interval) => &interval.lower,
+            Region::Ball(ball) => &ball.center,
+            Region::Substitution(rows) => &rows.original,
         }
     }
 
@@ -122,6 +135,7 @@ impl Region {
             },
             Region::Box(interval) => interval.clone(),
             Region::Ball(ball) => ball.hull(),
+            Region::Substitution(rows) => rows.hull(),
         }
     }
 
@@ -136,6 +150,16 @@ impl Region {
                 dual: ball.dual,
                 range: ball.range.clone().map(|range| range.map(f)),
             }),
+            Region::Substitution(rows) => Region::Box(rows.map(f).hull()),
+        }
+    }
+
+    /// [`rearrange`](Self::rearrange) for one that takes whole rows of the last dim, or parts of
+    /// them, to rows.
+    pub(crate) fn rearrange_rows(&self, f: impl Fn(AnyTensor) -> AnyTensor) -> Region {
+        match self {
+            Region::Substitution(rows) => Region::Substitution(rows.map(f)),
+            _ => self.rearrange(f),
         }
     }
 
@@ -157,6 +181,9 @@ impl Region {
                 dual: ball.dual,
                 range: ball.range.as_ref().map(scale_box),
             }),
+            Region::Substitution(rows) => {
+                Region::Substitution(rows.map(|row| row.mul(scale.clone())))
+            }
         }
     }
 
@@ -174,6 +201,9 @@ impl Region {
                 dual: ball.dual,
                 range: ball.range.as_ref().map(shift_box),
             }),
+            Region::Substitution(rows) => {
+                Region::Substitution(rows.map(|row| row.add(shift.clone())))
+            }
         }
     }
 
@@ -203,6 +233,20 @@ impl Region {
                     None => image,
                 })
             }
+            Region::Substitution(rows) => Region::Box(of_box(&rows.hull())),
+        }
+    }
+
+    /// [`affine`](Self::affine) for an operator that makes each row of the last dim of one row:
+    /// substitutions stay substitutions.
+    pub(crate) fn affine_rows(
+        &self,
+        signed: impl Fn(AnyTensor) -> AnyTensor,
+        dual_norm: impl Fn(AnyTensor, f64) -> AnyTensor,
+    ) -> Region {
+        match self {
+            Region::Substitution(rows) => Region::Substitution(rows.map(signed)),
+            _ => self.affine(signed, dual_norm),
         }
     }
 }

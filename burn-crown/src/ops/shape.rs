@@ -27,7 +27,12 @@ impl Operator for Reshape {
     }
 
     fn interval(&self, inputs: &[Region]) -> Region {
-        inputs[0].rearrange(|x| x.reshape(&self.shape))
+        let reshaped = |x: AnyTensor| x.reshape(&self.shape);
+        if inputs[0].like().shape().last() == self.shape.last() {
+            inputs[0].rearrange_rows(reshaped)
+        } else {
+            inputs[0].rearrange(reshaped)
+        }
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {

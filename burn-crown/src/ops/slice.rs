@@ -61,7 +61,7 @@ impl Operator for Slice {
     }
 
     fn interval(&self, inputs: &[Region]) -> Region {
-        inputs[0].rearrange(|x| x.slice_by(&self.ranges))
+        inputs[0].rearrange_rows(|x| x.slice_by(&self.ranges))
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {

@@ -24,8 +24,8 @@ pub enum LearnerError {
     },
     /// The perturbation has no radius that could grow.
     #[error(
-        "a region between two tensors has no radius that a schedule could set; train with a ball \
-         such as `Perturbation::linf`"
+        "the perturbation, a region between two tensors or of substitutions, has no radius that a \
+         schedule could set; train with a ball such as `Perturbation::linf`"
     )]
     NoRadius,
     /// Batch normalisation on several devices.
