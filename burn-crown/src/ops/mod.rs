@@ -11,6 +11,7 @@ mod batch_norm;
 mod bilinear;
 mod cat;
 mod center;
+mod compare;
 mod conv;
 mod curve;
 mod elementwise;
@@ -38,6 +39,7 @@ pub(crate) use batch_norm::BatchNorm;
 pub(crate) use bilinear::Bilinear;
 pub(crate) use cat::Cat;
 pub(crate) use center::Center;
+pub(crate) use compare::{Compare, Comparison};
 pub(crate) use conv::{Conv, Geometry};
 pub(crate) use curve::{
     Abs, Clamp, Curve, Elementwise, Elu, Erf, Exp, Gelu, GeluApproximate, HardSwish, Log, Log1p,

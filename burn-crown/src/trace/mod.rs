@@ -8,6 +8,7 @@ mod composite;
 mod emit;
 mod fold;
 mod lower;
+mod mask;
 mod maximum;
 mod normalize;
 mod operators;

@@ -11,6 +11,7 @@ use super::emit::{
     operands, permute, plain, reduce, reduce_all, reshape, unary,
 };
 use super::lower::Lowering;
+use super::mask::lower_mask;
 use super::maximum::{Windows, max_dim, max_pool, min_dim, of_everything, without_places};
 use super::normalize::{batch_norm, layer_norm};
 use super::rearrange::{rearrange, rearranged, unfold};
@@ -53,8 +54,11 @@ pub(super) fn lower(operation: &OperationIr, graph: &mut Lowering) -> Result<(),
     if let Some((input, out)) = rearranged(operation) {
         return rearrange(graph, operation, input, out);
     }
+    if let Some(lowered) = lower_mask(operation, graph) {
+        return lowered;
+    }
     match operation {
-        OperationIr::BaseFloat(op) => base(op, graph),
+        OperationIr::BaseFloat(op) | OperationIr::BaseBool(op) => base(op, graph),
         OperationIr::NumericFloat(_, op) => numeric(op, graph),
         OperationIr::Float(_, op) => float(op, graph),
         OperationIr::Module(op) => module(op, graph),

@@ -38,6 +38,7 @@ pub(super) fn rearranged(operation: &OperationIr) -> Option<(&TensorIr, &TensorI
         OperationIr::Module(ModuleOperationIr::Unfold4d(op)) => {
             (op.options.padding == [0, 0]).then_some((&op.x, &op.out))
         }
+        OperationIr::Module(ModuleOperationIr::Embedding(op)) => Some((&op.weights, &op.out)),
         _ => None,
     }
 }
