@@ -1,13 +1,14 @@
 //! Gradients of bounds over word substitutions, against central differences.
 
 use burn::module::Module;
-use burn::nn::Linear;
-use burn::tensor::{DType, Tensor, TensorData, activation};
+use burn::nn::{Embedding, EmbeddingConfig, Linear};
+use burn::tensor::{DType, Int, Tensor, TensorData, activation};
 use burn_crown::{BoundConfig, Bounded, GraphCache, Method, Perturbation, Specification};
 use burn_crown_tests::parameters::{map_parameters, read_parameters, to_vec};
+use burn_crown_tests::test_device;
 
 use crate::holds::METHODS;
-use crate::layers::linear;
+use crate::layers::{linear, shaken};
 use crate::words::Words;
 
 const STEP: f64 = 1e-5;
@@ -15,19 +16,24 @@ const TOLERANCE: f64 = 1e-7;
 
 #[derive(Module, Bounded, Debug)]
 struct Net {
+    places: Embedding,
     word: Linear,
     output: Linear,
 }
 
 impl Net {
     fn forward(&self, words: Tensor<3>) -> Tensor<2> {
+        let places = Tensor::<1, Int>::arange(0..3, &words.device()).unsqueeze::<2>();
+        let words = words + self.places.forward(places);
         let hidden = activation::relu(self.word.forward(words));
         self.output.forward(hidden.flatten(1, 2))
     }
 }
 
 fn net(seed: u64) -> Net {
+    let places = EmbeddingConfig::new(3, 3).init(&test_device());
     Net {
+        places: shaken(places, DType::F64, 0.5, seed),
         word: linear(3, 4, seed),
         output: linear(12, 2, seed + 10),
     }
@@ -76,7 +82,7 @@ fn gradients_of_the_parameters() {
             let net = net(1);
             let trained = net.clone().train();
             let gradients = read_parameters(&trained, &value(&trained).backward());
-            assert_eq!(gradients.len(), 4);
+            assert_eq!(gradients.len(), 5);
             for (name, gradient) in &gradients {
                 let at = |element: usize, step: f64| {
                     let moved = map_parameters(net.clone(), DType::F64, |path, _, values| {

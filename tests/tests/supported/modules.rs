@@ -1,6 +1,7 @@
 //! The modules of `burn::nn`, with constant weights.
 
 use burn::nn::{self, Initializer};
+use burn::tensor::{Int, Tensor};
 use burn_crown::AnyTensor;
 
 use crate::Row;
@@ -53,6 +54,11 @@ pub(crate) const ROWS: &[Row] = rows! {
     };
     "Unfold4d", 4, [2, 1, 4, 4], |x, device| { let _ = device; nn::Unfold4dConfig::new([2, 2]).init().forward(x) };
     "PixelShuffle", 4, [2, 4, 2, 2], |x, device| { let _ = device; nn::PixelShuffleConfig::new(2).init().forward(x) };
+    "Embedding (constant indices)", 3, [2, 3, 4], |x, device| {
+        let embedding = nn::EmbeddingConfig::new(5, 4).with_initializer(WEIGHTS).init(device);
+        let places = Tensor::<1, Int>::arange(0..3, device).unsqueeze();
+        x + embedding.forward(places)
+    };
     "PositionalEncoding", 3, [2, 3, 4], |x, device| nn::PositionalEncodingConfig::new(4).init(device).forward(x);
     "SwiGlu", 2, [2, 4], |x, device| nn::SwiGluConfig::new(4, 3).with_initializer(WEIGHTS).init(device).forward(x);
     "Lstm", 3, [2, 3, 4], |x, device| nn::LstmConfig::new(4, 3, true).with_initializer(WEIGHTS).init(device).forward(x, None).0;
