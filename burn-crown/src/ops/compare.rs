@@ -25,8 +25,8 @@ impl Operator for Compare {
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         operands[0].perturbed.then(|| {
             Refusal::unsupported(
-                "it compares a value that depends on the perturbed input; where that decides what \
-                 is computed there is no relaxation",
+                "it compares a value that depends on the perturbed input, and has no relaxation; \
+                 rectifiers, maxima and clamps have one",
             )
         })
     }
