@@ -94,6 +94,35 @@ impl Graph {
         (0..=target).filter(|&index| needed[index]).collect()
     }
 
+    /// The largest number of relaxations that an operator up to `target` has.
+    pub(crate) fn alternatives(&self, target: usize) -> usize {
+        let counts = self
+            .relaxed(target)
+            .map(|(_, operator)| operator.alternatives());
+        counts.fold(1, usize::max)
+    }
+
+    /// The largest [`workspace`](Operator::workspace) of an operator up to `target`.
+    pub(crate) fn workspace(&self, target: usize) -> usize {
+        let sizes = self.relaxed(target).map(|(index, operator)| {
+            let inputs = self.inputs(index).iter();
+            let shapes: Vec<&[usize]> = inputs
+                .map(|&input| self.nodes[input].shape.as_slice())
+                .collect();
+            operator.workspace(&shapes)
+        });
+        sizes.fold(0, usize::max)
+    }
+
+    /// The operators up to `target` that a backward pass relaxes, with their places.
+    fn relaxed(&self, target: usize) -> impl Iterator<Item = (usize, &dyn Operator)> {
+        let reached = self.ancestors(target).into_iter().enumerate();
+        reached.filter_map(|(index, reached)| {
+            let operator = self.nonlinear(index).filter(|_| reached);
+            operator.map(|operator| (index, operator))
+        })
+    }
+
     /// The nodes at which a form on `target`, taken back through affine operators, arrives at a
     /// nonlinear operator's output or at an input.
     pub(crate) fn affine_frontier(&self, target: usize) -> Vec<usize> {

@@ -1,6 +1,7 @@
 //! What the integration tests share.
 #![allow(missing_docs, reason = "fields of test data are told by their names")]
 
+pub mod differences;
 pub mod logs;
 pub mod parameters;
 pub mod random_net;

@@ -55,18 +55,6 @@ const CHOOSING: &[&str] = &[
     "transformer_lnfull",
 ];
 
-/// By what share of their width intervals may be wider than the reference's: by [`CHOICE`], but for
-/// CROWN-IBP where a softmax or a normalisation stands on wide intervals. There the reference's
-/// planes happen to be the better ones.
-fn allowance(case: &str, method: Method) -> f64 {
-    match (case, method) {
-        ("attention_only", Method::CrownIbp) => 4e-4,
-        ("elt_softmax", Method::CrownIbp) => 0.012,
-        ("transformer_lnfull", Method::CrownIbp) => 0.14,
-        _ => CHOICE,
-    }
-}
-
 /// A case of `tests/fixtures/cases`, in one data type.
 struct Golden<const D: usize> {
     name: &'static str,
@@ -242,7 +230,7 @@ impl<const D: usize> Golden<D> {
                     );
                     eprintln!("{what}: mean width {ours:.6}, reference {theirs:.6}");
                     assert!(
-                        ours <= theirs * (1.0 + allowance(self.name, record.method)) + slack,
+                        ours <= theirs * (1.0 + CHOICE) + slack,
                         "{what}: {ours} wide, not {theirs}"
                     );
                 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Bool, Tensor};
 
-use super::backward::{Stop, lower_bound};
+use super::backward::{Stop, best_lower_bound};
 use super::intervals::Intervals;
 use super::{BoundConfig, Method, crown, projections};
 use crate::error::{BoundError, TraceError};
@@ -337,7 +337,7 @@ fn lower_rows(
             let part = rows
                 .clone()
                 .slice(&[(0, shape[0]), (start, end), (0, shape[2])]);
-            lower_bound(known, target, part, config.lower_slope(), stop)
+            best_lower_bound(known, target, part, config.lower_slope(), stop)
         })
         .collect();
     AnyTensor::cat(parts, 1)

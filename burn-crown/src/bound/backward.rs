@@ -16,6 +16,23 @@ pub(super) enum Stop {
     Nonlinear,
 }
 
+/// [`lower_bound`] with each of the relaxations that operators have: of every row, the best bound.
+pub(super) fn best_lower_bound(
+    known: &Intervals,
+    target: usize,
+    rows: AnyTensor,
+    slope: LowerSlope,
+    stop: Stop,
+) -> AnyTensor {
+    let count = match stop {
+        Stop::Inputs => known.graph.alternatives(target),
+        // Nothing is relaxed.
+        Stop::Nonlinear => 1,
+    };
+    let bound = |alternative| pass(known, target, rows.clone(), slope, stop, alternative);
+    (1..count).fold(bound(0), |best, alternative| best.max(bound(alternative)))
+}
+
 /// A lower bound `[B, S]` of the linear forms `rows` `[B, S, N]` on node `target`, whose value has
 /// `N` elements an image.
 ///
@@ -27,6 +44,17 @@ pub(super) fn lower_bound(
     rows: AnyTensor,
     slope: LowerSlope,
     stop: Stop,
+) -> AnyTensor {
+    pass(known, target, rows, slope, stop, 0)
+}
+
+fn pass(
+    known: &Intervals,
+    target: usize,
+    rows: AnyTensor,
+    slope: LowerSlope,
+    stop: Stop,
+    alternative: usize,
 ) -> AnyTensor {
     let graph = &known.graph;
     let (batch, count) = (graph.batch, rows.shape()[1]);
@@ -54,6 +82,7 @@ pub(super) fn lower_bound(
                     batch,
                     rows: count,
                     slope,
+                    alternative: alternative % operator.alternatives(),
                 };
                 let Contribution { forms: parts, bias } = operator.backward(form, &step);
                 for (&input, part) in inputs.iter().zip(parts) {

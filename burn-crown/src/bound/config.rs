@@ -6,6 +6,11 @@ use burn::config::Config;
 use serde::{Deserialize, Serialize};
 
 /// How bounds are computed.
+///
+/// Products of two values that both depend on the input, matrix products among them, lie between
+/// planes that can be chosen in several ways; which is tightest depends on the network. Where a
+/// network has such products, the last backward pass of linear bounds is made with each of three
+/// choices, and of every row the best bound is given. Networks without them take one pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Method {
     /// Interval bound propagation (Gowal et al. 2018, arXiv 1810.12715): the cheapest, and the
@@ -124,9 +129,9 @@ pub struct BoundConfig {
     #[config(default = "false")]
     pub all_neurons: bool,
     /// The memory, in bytes, that the rows in flight of [`Method::Crown`] and
-    /// [`Method::ConvexAdversarial`] may take; they are processed in chunks that fit. Default: a
-    /// quarter of the machine's free memory, at most 2 GiB. The limit cannot hold while gradients
-    /// are recorded.
+    /// [`Method::ConvexAdversarial`] may take, with the planes of matrix products; they are processed
+    /// in chunks that fit. Default: a quarter of the machine's free memory, at most 2 GiB. The limit
+    /// cannot hold while gradients are recorded.
     pub memory_limit: Option<usize>,
     /// For [`Method::ConvexAdversarial`]: estimate the pre-activations' bounds by random
     /// projections. The result is for training: it is no bound, so

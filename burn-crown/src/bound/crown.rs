@@ -39,7 +39,11 @@ pub(super) fn rows_at_once(graph: &Graph, target: usize, config: &BoundConfig) -
         .max()
         .unwrap_or(1);
     let row = graph.batch * widest * size_of::<f32>() * COPIES;
-    (config.memory_limit_or_default() / row.max(1)).max(1)
+    let workspace = graph.workspace(target) * size_of::<f32>();
+    let limit = config.memory_limit_or_default();
+    // Half of the limit is the rows' own: fewer rows at once would not make the rest smaller.
+    let left = limit - workspace.min(limit / 2);
+    (left / row.max(1)).max(1)
 }
 
 /// How many arrays of the size of the coefficients a backward step has alive at its worst: the
@@ -191,5 +195,45 @@ impl Open {
             TensorData::new(picked, shape),
             TensorData::new(valid, shape),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bound::Method;
+    use crate::graph::{Node, Source};
+    use crate::ops::{Bilinear, MulScalar, Operator};
+
+    /// An operator on a matrix `[1, 4, 4]`, which is all of its operands.
+    fn rows(operator: impl Operator + 'static, operands: usize, limit: usize) -> usize {
+        let node = |source| Node {
+            source,
+            shape: vec![1, 4, 4],
+            perturbed: true,
+        };
+        let operator = Source::Operator {
+            operator: std::sync::Arc::new(operator),
+            inputs: vec![0; operands],
+        };
+        let graph = Graph {
+            nodes: vec![node(Source::Input(0)), node(operator)],
+            outputs: vec![1],
+            batch: 1,
+        };
+        let config = BoundConfig::new(Method::Crown).with_memory_limit(Some(limit));
+        rows_at_once(&graph, 1, &config)
+    }
+
+    #[test]
+    fn planes_of_matrix_products_leave_less_memory_for_rows() {
+        let row = 16 * 4 * COPIES;
+        // Sixteen arrays of the 64 products.
+        let planes = 16 * 64 * 4;
+        let limit = planes + 10 * row;
+        assert_eq!(rows(MulScalar(2.0), 1, limit), limit / row);
+        assert_eq!(rows(Bilinear, 2, limit), 10);
+        assert_eq!(rows(Bilinear, 2, 8 * row), 4);
+        assert_eq!(rows(Bilinear, 2, 1), 1);
     }
 }

@@ -1,7 +1,7 @@
 //! Matrix products of two values that both depend on the perturbed input.
 
 use super::lines::{Part, Signs};
-use super::product::{Plane, alike, plane_above, plane_below, range};
+use super::product::{Mixture, Plane, alike, plane_above, plane_below, range};
 use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
 use crate::tensor::AnyTensor;
 
@@ -11,6 +11,10 @@ use crate::tensor::AnyTensor;
 /// Each of the `m · k · n` products of two numbers is bounded as an element-wise product is.
 #[derive(Debug)]
 pub(crate) struct Bilinear;
+
+/// How many arrays of the size of the terms a backward step has alive at its worst: the intervals of
+/// both factors, the planes below, and those above while their mixture is chosen.
+const ARRAYS: usize = 16;
 
 impl Operator for Bilinear {
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
@@ -37,15 +41,28 @@ impl Operator for Bilinear {
         Region::Box(range(&x, &y).map(sum_terms))
     }
 
+    fn workspace(&self, operands: &[&[usize]]) -> usize {
+        let (left, right) = (operands[0], operands[1]);
+        let pairs = left.iter().zip(right).take(left.len() - 2);
+        let between: usize = pairs.map(|(left, right)| *left.max(right)).product();
+        let matrices: usize = left[left.len() - 2..].iter().product();
+        between * matrices * right[right.len() - 1] * ARRAYS
+    }
+
+    fn alternatives(&self) -> usize {
+        Mixture::ALL.len()
+    }
+
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let mixture = Mixture::ALL[step.alternative];
         let [x, y] = terms([0, 1].map(|index| step.interval(index)));
         let Signs {
             positive, negative, ..
         } = Signs::of(form, step);
         let sizes = Sizes::of(&x.lower, step);
         let [low, high] = [
-            (positive, plane_below(&x, &y)),
-            (negative, plane_above(&x, &y)),
+            (positive, plane_below(&x, &y, mixture)),
+            (negative, plane_above(&x, &y, mixture)),
         ]
         .map(|(part, plane)| sizes.pull_back(&part, plane));
         let total = |index: usize, low: AnyTensor, high: AnyTensor| {

@@ -1,7 +1,4 @@
 //! The logarithm of the softmax.
-//!
-//! The softmax itself is its exponential: the two relaxations together are sound, and so is the
-//! interval, which stays exact.
 
 use burn::tensor::TensorData;
 
@@ -10,7 +7,7 @@ use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
 use crate::tensor::AnyTensor;
 
 /// `x_i − log Σ_j exp(x_j)` over a dim.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct LogSoftmax {
     pub(crate) dim: usize,
 }
@@ -47,6 +44,14 @@ impl LogSoftmax {
         let apart = TensorData::new(apart.collect::<Vec<f64>>(), [1, n, n, 1]);
         let apart = AnyTensor::from_data_like(apart, &ahead);
         log_sum_exp(ahead.mul(apart), 2).neg().reshape(&shape)
+    }
+
+    /// The height, in the middle of the box of `x`, of the planes below the elements.
+    pub(super) fn in_middle(&self, x: &Interval) -> AnyTensor {
+        let center = x.center();
+        let Plane { slope, intercept } = self.above(x);
+        let log_sum = slope.mul(center.clone()).sum_dims(&[self.dim]);
+        center.sub(log_sum.add(intercept))
     }
 
     /// A plane below `log Σ exp(x)`, which is convex: its tangent in the middle of the box.

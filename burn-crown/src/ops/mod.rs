@@ -32,6 +32,7 @@ mod select;
 mod shape;
 mod slice;
 mod slice_assign;
+mod softmax;
 mod substitution;
 mod within;
 
@@ -63,6 +64,7 @@ pub(crate) use select::Select;
 pub(crate) use shape::{Expand, Permute, Reshape};
 pub(crate) use slice::Slice;
 pub(crate) use slice_assign::SliceAssign;
+pub(crate) use softmax::Softmax;
 pub(crate) use substitution::Substitution;
 pub(crate) use within::Within;
 
@@ -95,6 +97,18 @@ pub(crate) trait Operator: Debug + Send + Sync {
     /// From the linear form `A · output`, a linear form on the perturbed inputs that is nowhere
     /// above it: `Σ Aᵢ · inputᵢ + bias ≤ A · output`.
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution;
+
+    /// How many relaxations the operator has, of which none is the tightest in every network.
+    fn alternatives(&self) -> usize {
+        1
+    }
+
+    /// How many elements a backward step has alive beside those of the linear forms, of whatever
+    /// number of rows, for operands of these shapes. Arrays of a node's size do not count.
+    fn workspace(&self, operands: &[&[usize]]) -> usize {
+        let _ = operands;
+        0
+    }
 
     /// For an operator on one input that is not affine and works element by element: parallel lines
     /// around it on an interval, if it has such a relaxation.
@@ -157,6 +171,9 @@ pub(crate) struct Step<'a> {
     pub(crate) rows: usize,
     /// The lower slope of relaxations that have a choice.
     pub(crate) slope: LowerSlope,
+    /// Which of its relaxations the operator takes, below its number of
+    /// [`alternatives`](Operator::alternatives).
+    pub(crate) alternative: usize,
 }
 
 impl Step<'_> {

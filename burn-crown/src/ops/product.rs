@@ -22,13 +22,18 @@ impl Operator for Product {
         Region::Box(range(&x, &y))
     }
 
+    fn alternatives(&self) -> usize {
+        Mixture::ALL.len()
+    }
+
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let mixture = Mixture::ALL[step.alternative];
         let [x, y] = alike([0, 1].map(|index| step.interval(index)));
         let shape = form.shape();
         let Signs {
             positive, negative, ..
         } = Signs::of(form, step);
-        let (below, above) = (plane_below(&x, &y), plane_above(&x, &y));
+        let (below, above) = (plane_below(&x, &y, mixture), plane_above(&x, &y, mixture));
         let part = |low: AnyTensor, high: AnyTensor| {
             let low = positive.clone().times(low);
             low.add(negative.clone().times(high)).reshape(&shape)
@@ -53,6 +58,36 @@ pub(super) fn alike([x, y]: [Interval; 2]) -> [Interval; 2] {
     let pairs = left.iter().zip(&right);
     let shape: Vec<usize> = pairs.map(|(left, right)| *left.max(right)).collect();
     [x, y].map(|interval| interval.map(|bound| bound.expand(&shape)))
+}
+
+/// Which plane is taken, of those of which [`plane_below`] speaks.
+///
+/// The first is best for one product by itself. Where several products are added, or a factor is in
+/// several, planes whose slopes are the same above and below can be better: what has cancelled in
+/// the coefficients so far goes on to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mixture {
+    /// The one that falls least, for each product.
+    Flattest,
+    /// The plane through the lower ends: above and below, `y` has the slope `x_l` (Shi et al. 2020,
+    /// arXiv 2002.06622, section 3.3).
+    LowerEnds,
+    /// Half of each plane: above and below, the slopes are the middles of the intervals.
+    Middle,
+}
+
+impl Mixture {
+    pub(super) const ALL: [Self; 3] = [Self::Flattest, Self::LowerEnds, Self::Middle];
+
+    /// The share of the plane through the upper ends.
+    fn share(self, x: &Interval, y: &Interval) -> AnyTensor {
+        let constant = |share| AnyTensor::full(&x.lower.shape(), share, &x.lower);
+        match self {
+            Self::Flattest => flattest(x, y),
+            Self::LowerEnds => constant(0.0),
+            Self::Middle => constant(0.5),
+        }
+    }
 }
 
 /// `x_slope · x + y_slope · y + intercept`, each of the shape of the product.
@@ -80,17 +115,50 @@ pub(super) fn range(x: &Interval, y: &Interval) -> Interval {
     }
 }
 
+/// A plane below `x · y` for intervals of the product's shape.
+///
+/// McCormick (1976) gives two: `y_l x + x_l y − x_l y_l` and `y_u x + x_u y − x_u y_u`. They are
+/// equally high in the middle, and so is every mixture of them, which is a plane below as well.
+pub(super) fn plane_below(x: &Interval, y: &Interval, mixture: Mixture) -> Plane {
+    let share = mixture.share(x, y);
+    let rest = share.clone().neg().add_scalar(1.0);
+    let corner = |share: &AnyTensor, x: &AnyTensor, y: &AnyTensor| {
+        x.clone().mul(y.clone()).mul(share.clone())
+    };
+    Plane {
+        x_slope: between(y, &share),
+        y_slope: between(x, &share),
+        intercept: corner(&rest, &x.lower, &y.lower)
+            .add(corner(&share, &x.upper, &y.upper))
+            .neg(),
+    }
+}
+
+/// A plane above `x · y`: the negative of one below `x · (−y)`.
+pub(super) fn plane_above(x: &Interval, y: &Interval, mixture: Mixture) -> Plane {
+    let mirrored = Interval {
+        lower: y.upper.clone().neg(),
+        upper: y.lower.clone().neg(),
+    };
+    let Plane {
+        x_slope,
+        y_slope,
+        intercept,
+    } = plane_below(x, &mirrored, mixture);
+    Plane {
+        x_slope: x_slope.neg(),
+        y_slope,
+        intercept: intercept.neg(),
+    }
+}
+
 /// How much less another plane has to fall to be taken: where factors have no zero in between, all
 /// mixtures may fall alike, and rounding is not to choose one of them.
 const CLEARLY: f64 = 0.98;
 
-/// A plane below `x · y` for intervals of the product's shape.
-///
-/// McCormick (1976) gives two: `y_l x + x_l y − x_l y_l` and `y_u x + x_u y − x_u y_u`. They are
-/// equally high in the middle, and so is every mixture of them, which is a plane below as well. The
-/// mixture that falls least towards the corners is taken: it is one of the two, or flat in `x` or
-/// in `y`.
-pub(super) fn plane_below(x: &Interval, y: &Interval) -> Plane {
+/// The share at which a plane falls least towards the corners: its plane is one of the two, or flat
+/// in `x` or in `y`.
+fn flattest(x: &Interval, y: &Interval) -> AnyTensor {
     let zeros = AnyTensor::zeros(&x.lower.shape(), &x.lower);
     let mut best = (zeros.clone(), fall(x, y, &zeros));
     let ones = zeros.add_scalar(1.0);
@@ -100,47 +168,18 @@ pub(super) fn plane_below(x: &Interval, y: &Interval) -> Plane {
         best.0 = best.0.mask_where(flatter.clone(), share);
         best.1 = best.1.mask_where(flatter, falls);
     }
-    let share = best.0;
-    let rest = share.clone().neg().add_scalar(1.0);
-    let corner = |share: &AnyTensor, x: &AnyTensor, y: &AnyTensor| {
-        x.clone().mul(y.clone()).mul(share.clone())
-    };
-    Plane {
-        x_slope: mixture(y, &share),
-        y_slope: mixture(x, &share),
-        intercept: corner(&rest, &x.lower, &y.lower)
-            .add(corner(&share, &x.upper, &y.upper))
-            .neg(),
-    }
-}
-
-/// A plane above `x · y`: the negative of one below `x · (−y)`.
-pub(super) fn plane_above(x: &Interval, y: &Interval) -> Plane {
-    let mirrored = Interval {
-        lower: y.upper.clone().neg(),
-        upper: y.lower.clone().neg(),
-    };
-    let Plane {
-        x_slope,
-        y_slope,
-        intercept,
-    } = plane_below(x, &mirrored);
-    Plane {
-        x_slope: x_slope.neg(),
-        y_slope,
-        intercept: intercept.neg(),
-    }
+    best.0
 }
 
 /// `(1 − share) · lower + share · upper`.
-fn mixture(interval: &Interval, share: &AnyTensor) -> AnyTensor {
+fn between(interval: &Interval, share: &AnyTensor) -> AnyTensor {
     let width = interval.upper.clone().sub(interval.lower.clone());
     interval.lower.clone().add(width.mul(share.clone()))
 }
 
 /// By how much a plane falls from the middle to its lowest corner, without gradient.
 fn fall(x: &Interval, y: &Interval, share: &AnyTensor) -> AnyTensor {
-    let falls = |slope: &Interval, over: &Interval| mixture(slope, share).abs().mul(over.radius());
+    let falls = |slope: &Interval, over: &Interval| between(slope, share).abs().mul(over.radius());
     falls(y, x).add(falls(x, y)).detach()
 }
 

@@ -8,8 +8,8 @@ use burn::tensor::TensorData;
 
 use super::lower::{Layout, Lowering, Value};
 use crate::ops::{
-    Bilinear, Conv, Div, Elementwise, Exp, Geometry, Kernel, LogSoftmax, Matmul, Movement, Mul,
-    Neg, Operator, Permute, Power, Product, Recip, Reduce, Refusal, Select,
+    Bilinear, Conv, Div, Elementwise, Geometry, Kernel, LogSoftmax, Matmul, Movement, Mul, Neg,
+    Operator, Permute, Power, Product, Recip, Reduce, Refusal, Select, Softmax,
 };
 
 /// Adds an operator whose operands keep the batch apart.
@@ -284,13 +284,19 @@ pub(super) fn permute(
     apply(graph, Permute { axes }, vec![input], out)
 }
 
-/// The logarithm of the softmax over a dim, with a function before and one after it where
-/// there are such.
-pub(super) fn log_softmax(
+/// A function of the softmax family.
+pub(super) enum SoftmaxKind {
+    Softmax,
+    LogSoftmax,
+    /// The softmax of the negated input.
+    Softmin,
+}
+
+/// A function of the softmax family over a dim.
+pub(super) fn softmax(
     graph: &mut Lowering,
+    kind: SoftmaxKind,
     op: &DimOpIr,
-    before: Option<Neg>,
-    after: Option<Elementwise<Exp>>,
 ) -> Result<(), Refusal> {
     let value = graph.value(&op.input);
     let dim = match (value.layout, op.axis) {
@@ -304,13 +310,15 @@ pub(super) fn log_softmax(
     };
     let shape = graph.shape(value.node).to_vec();
     let mut node = value.node;
-    if let Some(operator) = before {
-        node = graph.apply(operator, vec![node], shape.clone())?;
+    if matches!(kind, SoftmaxKind::Softmin) {
+        node = graph.apply(Neg, vec![node], shape.clone())?;
     }
-    node = graph.apply(LogSoftmax { dim }, vec![node], shape.clone())?;
-    if let Some(operator) = after {
-        node = graph.apply(operator, vec![node], shape)?;
-    }
+    let logarithm = LogSoftmax { dim };
+    let log = graph.apply(logarithm, vec![node], shape.clone())?;
+    node = match kind {
+        SoftmaxKind::LogSoftmax => log,
+        _ => graph.apply(Softmax { logarithm }, vec![log, node], shape)?,
+    };
     graph.define(&op.out, node, value.layout);
     Ok(())
 }

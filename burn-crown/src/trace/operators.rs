@@ -7,8 +7,8 @@ use burn::backend::ir::{
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::emit::{
-    apply, binary, conv, divide, element_wise, kernel, log_softmax, mask_fill, matmul, multiply,
-    operands, permute, plain, reduce, reduce_all, reshape, unary,
+    SoftmaxKind, apply, binary, conv, divide, element_wise, kernel, mask_fill, matmul, multiply,
+    operands, permute, plain, reduce, reduce_all, reshape, softmax, unary,
 };
 use super::lower::Lowering;
 use super::mask::lower_mask;
@@ -151,11 +151,9 @@ fn activation(op: &ActivationOperationIr, graph: &mut Lowering) -> Result<(), Re
         ActivationOperationIr::PRelu(op) => binary(graph, LeakyRelu { slope: None }, op),
         ActivationOperationIr::Sigmoid(op) => unary(graph, Elementwise(Sigmoid), op),
         ActivationOperationIr::LogSigmoid(op) => unary(graph, Elementwise(LogSigmoid), op),
-        ActivationOperationIr::LogSoftmax(op) => log_softmax(graph, op, None, None),
-        ActivationOperationIr::Softmax(op) => log_softmax(graph, op, None, Some(Elementwise(Exp))),
-        ActivationOperationIr::Softmin(op) => {
-            log_softmax(graph, op, Some(Neg), Some(Elementwise(Exp)))
-        }
+        ActivationOperationIr::LogSoftmax(op) => softmax(graph, SoftmaxKind::LogSoftmax, op),
+        ActivationOperationIr::Softmax(op) => softmax(graph, SoftmaxKind::Softmax, op),
+        ActivationOperationIr::Softmin(op) => softmax(graph, SoftmaxKind::Softmin, op),
         ActivationOperationIr::Gelu(op) => unary(graph, Elementwise(Gelu), op),
         ActivationOperationIr::HardSigmoid(op) => {
             let scale: f64 = op.alpha.elem();

@@ -7,7 +7,8 @@ use burn::tensor::{DType, Distribution, Tensor};
 use burn_crown::{
     BoundConfig, Bounded, GraphCache, Method, Norm, Perturbation, Specification, TraceError,
 };
-use burn_crown_tests::parameters::{map_parameters, read_parameters, to_vec};
+use burn_crown_tests::differences::assert_gradients;
+use burn_crown_tests::parameters::{map_parameters, to_vec};
 use burn_crown_tests::sound::assert_sound;
 use burn_crown_tests::test_device;
 
@@ -310,20 +311,8 @@ fn a_product_over_the_batch_is_refused() {
     assert!(mixes, "{refused}");
 }
 
-/// The sum of lower bounds, less a half of the upper ones.
-fn objective(module: &Gram, x: &Tensor<3>, method: Method) -> Tensor<1> {
-    let analysis = GraphCache::new()
-        .analyse(module, x.clone(), &Perturbation::linf(0.2))
-        .expect("the module can be analysed");
-    let bounds = analysis
-        .bounds(&Specification::Outputs, &BoundConfig::new(method))
-        .expect("it can be bounded");
-    bounds.lower.sum() - bounds.upper.sum().mul_scalar(0.5)
-}
-
 #[test]
 fn gradients_are_those_of_finite_differences() {
-    const STEP: f64 = 1e-6;
     let device = test_device();
     device.seed(3);
     let module = Gram {
@@ -331,27 +320,5 @@ fn gradients_are_those_of_finite_differences() {
     };
     let spread = Distribution::Uniform(-1.0, 1.0);
     let x = Tensor::<3>::random([2, 2, 2], spread, (&device, DType::F64));
-    for method in [Method::Interval, Method::CrownIbp, Method::Crown] {
-        let trained = module.clone().train();
-        let gradients = objective(&trained, &x, method).backward();
-        let gradients = read_parameters(&trained, &gradients);
-        assert_eq!(gradients.len(), 2);
-        for (name, gradient) in gradients {
-            for (element, gradient) in gradient.into_iter().enumerate() {
-                let at = |step: f64| {
-                    let moved = map_parameters(module.valid(), DType::F64, |path, _, values| {
-                        if path == name {
-                            values[element] += step;
-                        }
-                    });
-                    to_vec(objective(&moved, &x, method))[0]
-                };
-                let difference = (at(STEP) - at(-STEP)) / (2.0 * STEP);
-                assert!(
-                    (gradient - difference).abs() < 1e-5 * (1.0 + difference.abs()),
-                    "{method}, {name}[{element}]: {gradient} and {difference}"
-                );
-            }
-        }
-    }
+    assert_gradients(&module, &x, 0.2);
 }

@@ -6,5 +6,6 @@ mod composite;
 mod linear;
 mod maximum;
 mod norms;
+mod products;
 mod rearrange;
 mod softmax;

@@ -3,6 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Distribution, Tensor, activation};
 use burn_crown::Bounded;
+use burn_crown_tests::differences::assert_gradients;
 use burn_crown_tests::sound::assert_sound;
 use burn_crown_tests::test_device;
 
@@ -63,15 +64,30 @@ impl Between {
     }
 }
 
-#[test]
-fn softmax_between_matrices_is_sound() {
+fn between() -> Between {
     let device = test_device();
     let matrix = |dims: [usize; 2]| {
         let spread = Distribution::Normal(0.0, 1.0);
         Param::from_tensor(Tensor::random(dims, spread, (&device, DType::F64)))
     };
-    assert_sound([3, 4], 0.0, RADII, 3, |_| Between {
+    Between {
         first: matrix([4, 5]),
         second: matrix([5, 3]),
-    });
+    }
+}
+
+#[test]
+fn softmax_between_matrices_is_sound() {
+    assert_sound([3, 4], 0.0, RADII, 3, |_| between());
+}
+
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    let device = test_device();
+    device.seed(3);
+    let spread = Distribution::Uniform(-1.0, 1.0);
+    let x = Tensor::<2>::random([3, 4], spread, (&device, DType::F64));
+    for radius in [0.1, 3.0] {
+        assert_gradients(&between(), &x, radius);
+    }
 }

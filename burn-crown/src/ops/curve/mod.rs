@@ -22,6 +22,7 @@ pub(crate) use kinked::Clamp;
 pub(crate) use periodic::Sine;
 pub(crate) use s_shaped::{Erf, Sigmoid, Tanh};
 pub(crate) use smooth_gates::{GeluApproximate, Mish, Silu};
+pub(super) use support::lines;
 
 use std::fmt::Debug;
 
@@ -145,7 +146,7 @@ impl<C: Curve> Operator for Elementwise<C> {
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         let input = step.interval(0);
-        let mut lines = support::lines(&self.0, &input);
+        let mut lines = lines(&self.0, &input);
         lines.lower.intercept = self.inside(lines.lower.intercept, &input);
         lines.lower.intercept = self.below(lines.lower.intercept, &input);
         lines.upper.intercept = self.inside(lines.upper.intercept, &input);

@@ -20,7 +20,7 @@ use super::{Bend, Curve};
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// The tightest lines around the function on an interval.
-pub(super) fn lines(curve: &dyn Curve, interval: &Interval) -> Lines {
+pub(in crate::ops) fn lines(curve: &dyn Curve, interval: &Interval) -> Lines {
     let shape = interval.lower.shape();
     let flat = interval.clone().map(row);
     let back = |line: Line, sign: f64| Line {
