@@ -131,7 +131,7 @@ impl GraphCache {
             entries.push_front(entry);
             return Ok(graph);
         }
-        let mut record = record::record(module, &key.shapes, key.dtype)?;
+        let mut record = record::record(module, inputs)?;
         fold::fold_constants(&mut record);
         let batch = key
             .perturbed

@@ -3,10 +3,10 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use burn::backend::ir::TensorId;
-use burn::tensor::{CapturedGraph, DType, Device, TensorData};
+use burn::tensor::{CapturedGraph, Device, FloatDType, TensorData};
 
 use super::parameters;
 use crate::bounded::Bounded;
@@ -23,20 +23,36 @@ pub(super) struct Record {
     pub(super) parameters: HashMap<TensorId, (usize, String)>,
 }
 
-/// The one capture device of the process: Burn gives out a limited number of them, and each takes
-/// one recording at a time.
-static CAPTURE: LazyLock<Mutex<Device>> = LazyLock::new(|| Mutex::new(Device::capture()));
+/// The capture devices of the process, one for each default float type: Burn gives out a limited
+/// number of them, and each takes one recording at a time.
+static CAPTURE: Mutex<Vec<(FloatDType, Device)>> = Mutex::new(Vec::new());
 
-/// Records the forward pass of `module` for inputs of the given shapes.
-pub(super) fn record<M: Bounded>(
-    module: &M,
-    shapes: &[Vec<usize>],
-    dtype: DType,
-) -> Result<Record, TraceError> {
-    let device = CAPTURE.lock().unwrap_or_else(PoisonError::into_inner);
+/// The capture device for a default float type.
+fn capture_device(devices: &mut Vec<(FloatDType, Device)>, default: FloatDType) -> Device {
+    if let Some((_, device)) = devices.iter().find(|(known, _)| *known == default) {
+        return device.clone();
+    }
+    let device = Device::capture();
+    devices.push((default, device.clone()));
+    device
+}
+
+/// Records the forward pass of `module` for inputs `like` these.
+pub(super) fn record<M: Bounded>(module: &M, like: &[AnyTensor]) -> Result<Record, TraceError> {
+    let dtype = like[0].dtype();
+    let default = like[0].device().inner().settings().float_dtype;
+    let mut devices = CAPTURE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut device = capture_device(&mut devices, default);
+    let scoped = device.clone();
     let mut boundary = None;
     let recorded = catch_unwind(AssertUnwindSafe(|| {
-        device.capture_scope(|scope| {
+        scoped.capture_scope(|scope| {
+            // Tensors that the forward pass makes without naming a type have that of the input's
+            // device. A capture device can be asked what it supports in a scope alone.
+            if device.settings().float_dtype != default {
+                let configured = device.configure(default);
+                configured.expect("a capture device records any float type");
+            }
             // `valid` copies running statistics, which `to_device` would move in place.
             let module = module.valid().to_device(&device);
             let parameters = parameters(&module)
@@ -46,10 +62,10 @@ pub(super) fn record<M: Bounded>(
                     Some((parameter.value.capture_id()?, (position, parameter.owner)))
                 })
                 .collect();
-            let inputs: Vec<AnyTensor> = shapes
+            let inputs: Vec<AnyTensor> = like
                 .iter()
-                .map(|shape| {
-                    let zeros = TensorData::full_dtype(shape.clone(), 0.0, dtype);
+                .map(|input| {
+                    let zeros = TensorData::full_dtype(input.shape(), 0.0, dtype);
                     AnyTensor::from_data(zeros, &device)
                 })
                 .collect();
@@ -64,7 +80,7 @@ pub(super) fn record<M: Bounded>(
             completed
         })
     }));
-    drop(device);
+    drop(devices);
     let captured = recorded
         .map_err(|panic| TraceError::ForwardPanicked {
             message: panic_message(&*panic),
