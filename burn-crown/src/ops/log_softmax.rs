@@ -48,18 +48,16 @@ impl LogSoftmax {
 
     /// The height, in the middle of the box of `x`, of the planes below the elements.
     pub(super) fn in_middle(&self, x: &Interval) -> AnyTensor {
-        let center = x.center();
-        let Plane { slope, intercept } = self.above(x);
-        let log_sum = slope.mul(center.clone()).sum_dims(&[self.dim]);
-        center.sub(log_sum.add(intercept))
+        self.above(&self.shifted(x)).depth
     }
 
     /// A plane below `log Σ exp(x)`, which is convex: its tangent in the middle of the box.
     fn below(&self, input: &Interval) -> Plane {
         let center = input.center();
         let height = self.log_sum(center.clone());
-        let slope = center.clone().sub(height.clone()).exp();
-        self.through(&center, height, slope)
+        let depth = center.sub(height);
+        let slope = depth.clone().exp();
+        Plane { slope, depth }
     }
 
     /// A plane above `log Σ exp(x)` on a box: the one of [`chords`](Self::chords) around `x`, or
@@ -92,11 +90,10 @@ impl LogSoftmax {
         let better = lower.and(found);
         let like = AnyTensor::zeros(&height.shape(), &height).mask_fill(better.clone(), 1.0);
         let everywhere = like.expand(&slope.shape()).greater_scalar(0.5);
-        self.through(
-            &center,
-            height.mask_where(better, other_height),
-            slope.mask_where(everywhere, other_slope),
-        )
+        Plane {
+            slope: slope.mask_where(everywhere, other_slope),
+            depth: center.sub(height.mask_where(better, other_height)),
+        }
     }
 
     /// The height in the middle and the slope of a plane above `log Σ exp(x)` on a box: chords above
@@ -125,20 +122,20 @@ impl LogSoftmax {
         (height, slope.div(sum))
     }
 
-    /// The plane of a slope that has a height at a point.
-    fn through(&self, point: &AnyTensor, height: AnyTensor, slope: AnyTensor) -> Plane {
-        let rise = slope.clone().mul(point.clone()).sum_dims(&[self.dim]);
-        Plane {
-            intercept: height.sub(rise),
-            slope,
-        }
+    /// The input less the largest element of each group. The operator does not change with that,
+    /// and elements of any size, such as the fill of a mask, keep their differences.
+    fn shifted(&self, input: &Interval) -> Interval {
+        let largest = input.upper.clone().detach().max_dim(self.dim);
+        input.clone().map(|bound| bound.sub(largest.clone()))
     }
 }
 
-/// `Σ_j slope_j · x_j + intercept` over the dim, in which the intercept has size 1.
+/// A plane around the logarithm of the sum. What is needed of its height is the difference from
+/// each element.
 struct Plane {
     slope: AnyTensor,
-    intercept: AnyTensor,
+    /// The middle of each element's interval less the height of the plane in the middle of the box.
+    depth: AnyTensor,
 }
 
 /// `log Σ exp(x)` over a dim, which stays with size 1; large elements do not overflow.
@@ -160,6 +157,8 @@ impl Operator for LogSoftmax {
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         let x = inputs[0].clone();
+        let largest = x.clone().detach().max_dim(self.dim);
+        let x = x.sub(largest);
         x.clone().sub(self.log_sum(x))
     }
 
@@ -174,42 +173,45 @@ impl Operator for LogSoftmax {
 
     /// The same planes around the logarithm of the sum serve all elements: a form's coefficients of
     /// one sign meet them by their sum alone.
+    ///
+    /// With the slopes `a` for the elements in the end, the bound is `Σ form · depth + a · (x −
+    /// center)`. Elements that do not vary are left out of the second sum: their slopes cancel, but
+    /// what rounding leaves of them would be multiplied by a mask's fill.
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
-        let input = step.interval(0);
+        let given = step.interval(0);
+        let input = self.shifted(&given);
         let shape = form.shape();
         let [before, n, after] = self.split(&input.lower.shape());
-        let groups = before / step.batch * after;
+        let groups = [step.batch, step.rows, before / step.batch, n, after];
         let Signs {
-            positive, negative, ..
-        } = Signs::of(form.clone(), step);
+            all,
+            positive,
+            negative,
+        } = Signs::of(form, step);
         let parts = [
             (positive, self.above(&input)),
             (negative, self.below(&input)),
         ];
-        let mut result = (form, None::<AnyTensor>);
+        let over_rows = |x: AnyTensor| x.reshape(&[step.batch, 1, before / step.batch, n, after]);
+        let mut slopes = all.coefficients().reshape(&groups);
+        let mut depths = Vec::new();
         for (part, plane) in parts {
             // The logarithm is subtracted.
-            let total = part
-                .coefficients()
-                .reshape(&[step.batch, step.rows, before / step.batch, n, after])
-                .sum_dims(&[3])
-                .neg();
-            let slope = plane
-                .slope
-                .reshape(&[step.batch, 1, before / step.batch, n, after]);
-            result.0 = result.0.add(total.clone().mul(slope).reshape(&shape));
-            let bias = total
-                .reshape(&[step.batch, step.rows, groups])
-                .matmul(plane.intercept.reshape(&[step.batch, groups, 1]))
-                .reshape(&[step.batch, step.rows]);
-            result.1 = Some(match result.1 {
-                Some(sum) => sum.add(bias),
-                None => bias,
-            });
+            let total = part.coefficients().reshape(&groups).sum_dims(&[3]).neg();
+            slopes = slopes.add(total.mul(over_rows(plane.slope)));
+            depths.push(part.bias(plane.depth));
         }
+        let varies = given.upper.clone().greater(given.lower.clone());
+        let zeros = AnyTensor::zeros(&given.lower.shape(), &given.lower);
+        slopes = slopes.mul(over_rows(zeros.mask_fill(varies, 1.0)));
+        let flat = [step.batch, step.rows, before / step.batch * n * after];
+        let center = given.center().reshape(&[step.batch, flat[2], 1]);
+        let at_center = slopes.clone().reshape(&flat).matmul(center);
+        let at_center = at_center.reshape(&flat[..2]);
+        let bias = depths.into_iter().fold(at_center.neg(), AnyTensor::add);
         Contribution {
-            forms: vec![Some(result.0)],
-            bias: result.1,
+            forms: vec![Some(slopes.reshape(&shape))],
+            bias: Some(bias),
         }
     }
 }

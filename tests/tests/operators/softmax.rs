@@ -2,8 +2,9 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Distribution, Tensor, activation};
-use burn_crown::Bounded;
+use burn_crown::{BoundConfig, Bounded, GraphCache, Method, Perturbation, Specification};
 use burn_crown_tests::differences::assert_gradients;
+use burn_crown_tests::parameters::to_vec;
 use burn_crown_tests::sound::assert_sound;
 use burn_crown_tests::test_device;
 
@@ -89,5 +90,47 @@ fn gradients_are_those_of_finite_differences() {
     let x = Tensor::<2>::random([3, 4], spread, (&device, DType::F64));
     for radius in [0.1, 3.0] {
         assert_gradients(&between(), &x, radius);
+    }
+}
+
+/// A softmax of which some rows are masked as a whole.
+#[derive(Module, Bounded, Debug)]
+struct Masked {
+    fill: f64,
+}
+
+impl Masked {
+    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let visible = Tensor::<3>::from_floats([[[1, 1, 0], [0, 0, 0]]], &x.device());
+        let mask = visible.lower_elem(0.5).expand(x.shape());
+        activation::softmax(x.mask_fill(mask, self.fill), 2)
+    }
+}
+
+/// The weights of a row that is masked as a whole are equal, however large the fill: a small
+/// difference of large numbers would leave nothing of them in `f32`.
+#[test]
+fn softmax_of_a_masked_row_keeps_its_accuracy() {
+    let input = Tensor::<3>::from_data(
+        [[[0.3, -0.5, 0.2], [1.0, 0.4, -0.7]]],
+        (&test_device(), DType::F32),
+    );
+    for fill in [-1e4, -1e9] {
+        let module = Masked { fill };
+        let analysis = GraphCache::new()
+            .analyse(&module, input.clone(), &Perturbation::linf(0.2))
+            .unwrap_or_else(|error| panic!("{error}"));
+        for method in [Method::Interval, Method::CrownIbp, Method::Crown] {
+            let bounds = analysis
+                .bounds(&Specification::Outputs, &BoundConfig::new(method))
+                .unwrap_or_else(|error| panic!("{error}"));
+            let ends = [bounds.lower, bounds.upper].map(to_vec);
+            for bound in ends.iter().flat_map(|ends| &ends[3..]) {
+                assert!(
+                    (bound - 1.0 / 3.0).abs() < 1e-6,
+                    "{method}, fill {fill}: the bounds are {ends:?}"
+                );
+            }
+        }
     }
 }
