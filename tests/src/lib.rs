@@ -6,6 +6,7 @@ pub mod logs;
 pub mod parameters;
 pub mod random_net;
 pub mod regions;
+pub mod rows;
 pub mod sound;
 pub mod spec_net;
 pub mod tensors;

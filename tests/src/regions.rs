@@ -232,12 +232,16 @@ impl<const D: usize> RandomRegion<D> {
         self.tensor(values, dims)
     }
 
-    /// The points `[B, ...]` at which the linear functions with these gradients `[B, ...]` are
-    /// largest over the ball, cut with the range.
+    /// The points `[N, ...]` at which the linear functions with these gradients `[N, ...]` are
+    /// largest over the ball, cut with the range. Point `n` is one of image `n mod B`.
     pub fn furthest(&self, gradients: &[f64]) -> Tensor<D> {
-        let size = self.center.len() / self.dims[0];
-        let mut values = Vec::with_capacity(self.center.len());
-        for (image, gradient) in gradients.chunks(size).enumerate() {
+        let images = self.dims[0];
+        let size = self.center.len() / images;
+        let mut dims = self.dims;
+        dims[0] = gradients.len() / size;
+        let mut values = Vec::with_capacity(gradients.len());
+        for (point, gradient) in gradients.chunks(size).enumerate() {
+            let image = point % images;
             let gain = |index: usize| gradient[index] * self.reach(image * size + index);
             let mut direction: Vec<f64> = (0..size).map(|index| gain(index).signum()).collect();
             if self.exponent == 1.0 {
@@ -261,7 +265,7 @@ impl<const D: usize> RandomRegion<D> {
                     .map(|(at, step)| self.at(at, step)),
             );
         }
-        self.tensor(values, self.dims)
+        self.tensor(values, dims)
     }
 
     /// The value of element `index` at a step of −1 to 1 of its reach.

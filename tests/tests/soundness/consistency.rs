@@ -5,9 +5,10 @@ use burn_crown::{BoundConfig, Bounds, GraphCache, Method, Norm, Specification, V
 use burn_crown_tests::parameters::to_vec;
 use burn_crown_tests::random_net::Recipe;
 use burn_crown_tests::regions::Shape;
+use burn_crown_tests::rows::{identity_rows, margin_rows};
 use proptest::prelude::*;
 
-use crate::case::{Case, NORM_FLOOR, cases, configs, identity_rows, margin_rows, networks};
+use crate::case::{Case, NORM_FLOOR, cases, configs, networks};
 
 type Pair = (Vec<f64>, Vec<f64>);
 

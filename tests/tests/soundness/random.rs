@@ -7,10 +7,11 @@ use burn_crown::{GraphCache, Method};
 use burn_crown_tests::parameters::to_vec;
 use burn_crown_tests::random_net::{RandomNet, short_recipes};
 use burn_crown_tests::regions::RandomRegion;
+use burn_crown_tests::rows::apply;
 use burn_crown_tests::test_device;
 use proptest::prelude::*;
 
-use crate::case::{Case, NORM_FLOOR, apply, cases, configs, networks};
+use crate::case::{Case, NORM_FLOOR, cases, configs, networks};
 
 /// Sampled points of each image.
 const POINTS: usize = 24;
