@@ -16,6 +16,9 @@ pub(crate) struct LogSoftmax {
 /// has up to rounding.
 const NARROW: f64 = 1e-4;
 
+/// The share of the sum that makes an element dominant.
+const DOMINANT: f64 = 0.51;
+
 impl LogSoftmax {
     /// `[before, n, after]` around the dim.
     fn split(&self, shape: &[usize]) -> [usize; 3] {
@@ -69,9 +72,10 @@ impl LogSoftmax {
         let center = input.center();
         let (height, slope) = self.chords(input);
         let share = center.clone().sub(self.log_sum(center.clone())).exp();
-        // At most one element has more than half; without one, both planes are the same.
+        // At most one element has more than half, but rounding may give it to two that are equal;
+        // without one, both planes are the same.
         let zeros = AnyTensor::zeros(&share.shape(), &share);
-        let dominant = zeros.mask_fill(share.greater_scalar(0.5), 1.0);
+        let dominant = zeros.mask_fill(share.greater_scalar(DOMINANT), 1.0);
         let others = dominant.clone().neg().add_scalar(1.0);
         let at_dominant = |x: &AnyTensor| x.clone().mul(dominant.clone()).sum_dims(&[self.dim]);
         let apart =

@@ -2,10 +2,11 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Distribution, Tensor, activation};
-use burn_crown::{BoundConfig, Bounded, GraphCache, Method, Perturbation, Specification};
+use burn_crown::{BoundConfig, Bounded, GraphCache, Method, Norm, Perturbation, Specification};
 use burn_crown_tests::differences::assert_gradients;
 use burn_crown_tests::parameters::to_vec;
-use burn_crown_tests::sound::assert_sound;
+use burn_crown_tests::regions::RandomRegion;
+use burn_crown_tests::sound::{ROUNDING, assert_sound};
 use burn_crown_tests::test_device;
 
 const RADII: &[f64] = &[0.05, 1.0, 30.0];
@@ -90,6 +91,35 @@ fn gradients_are_those_of_finite_differences() {
     let x = Tensor::<2>::random([3, 4], spread, (&device, DType::F64));
     for radius in [0.1, 3.0] {
         assert_gradients(&between(), &x, radius);
+    }
+}
+
+/// Neither of two equal elements is dominant, but rounding gives both more than half at some of
+/// these radii.
+#[test]
+fn softmax_of_two_equal_elements_is_sound() {
+    let radii: Vec<f64> = (1..=100).map(|at| f64::from(at) / 50.0).collect();
+    let module = Normalize::<2> { kind: 0, dim: 1 };
+    let input = Tensor::<2>::zeros([1, 2], (&test_device(), DType::F64));
+    for radius in radii {
+        let region = RandomRegion::ball(input.clone(), Norm::Linf, radius);
+        let values = to_vec(module.forward(region.points(8, 1)));
+        let analysis = GraphCache::new()
+            .analyse(&module, input.clone(), &region.perturbation)
+            .unwrap_or_else(|error| panic!("{error}"));
+        for method in [Method::CrownIbp, Method::Crown] {
+            let bounds = analysis
+                .bounds(&Specification::Outputs, &BoundConfig::new(method))
+                .unwrap_or_else(|error| panic!("{error}"));
+            let (lower, upper) = (to_vec(bounds.lower), to_vec(bounds.upper));
+            for (at, value) in values.iter().enumerate() {
+                let (low, high) = (lower[at % 2], upper[at % 2]);
+                assert!(
+                    low - ROUNDING <= *value && *value <= high + ROUNDING,
+                    "{method}, radius {radius}: {value} is not in [{low}, {high}]"
+                );
+            }
+        }
     }
 }
 
