@@ -13,6 +13,15 @@ pub const ROUNDING: f64 = 1e-9;
 /// Sampled points of each image.
 const POINTS: usize = 40;
 
+/// The methods that are checked.
+const METHODS: [Method; 5] = [
+    Method::Interval,
+    Method::CrownIbp,
+    Method::Crown,
+    Method::Forward,
+    Method::ForwardBackward,
+];
+
 /// Checks `lower ≤ f(x) ≤ upper` for `cases` random inputs of shape `dims` around `center`, in each
 /// norm, by every method, and that bounds are finite and close in on the value for radius 0.
 ///
@@ -82,7 +91,7 @@ fn check<const D: usize, M: Bounded>(
     let largest = values
         .iter()
         .fold(1.0_f64, |most, value| most.max(value.abs()));
-    for method in [Method::Interval, Method::CrownIbp, Method::Crown] {
+    for method in METHODS {
         let what = format!("{method}, {norm:?}, radius {radius}, seed {seed}");
         let analysis = GraphCache::new()
             .analyse(module, input.clone(), &Perturbation::ball(norm, radius))

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Bool, Tensor};
 
-use super::backward::{Stop, best_lower_bound};
+use super::forward::Forward;
+use super::ground::Ground;
 use super::intervals::Intervals;
 use super::{BoundConfig, Method, crown, projections};
 use crate::error::{BoundError, TraceError};
@@ -164,12 +165,21 @@ impl Analysis {
                 upper: guarded(output.upper, &intervals, target),
             });
         }
+        if config.method == Method::Forward && matches!(specification, Specification::Outputs) {
+            let mut known = self.leaves.clone();
+            let forward = Forward::new(&mut known, target, &[target], config);
+            let output = forward.range(&known, target);
+            return Ok(Bounds {
+                lower: guarded(output.lower, &known, target),
+                upper: guarded(output.upper, &known, target),
+            });
+        }
         let rows = self.rows(specification)?;
-        let known = self.known_for(target, config)?;
-        let bound = |rows| lower_rows(&known, target, rows, config);
+        let ground = self.ground(target, config)?;
+        let bound = |rows| ground.lower(target, rows, config);
         Ok(Bounds {
-            lower: guarded(bound(rows.clone()), &known, target),
-            upper: guarded(bound(rows.neg()).neg(), &known, target),
+            lower: guarded(bound(rows.clone()), &ground.known, target),
+            upper: guarded(bound(rows.neg()).neg(), &ground.known, target),
         })
     }
 
@@ -200,6 +210,9 @@ impl Analysis {
         specification: &Specification,
         config: &BoundConfig,
     ) -> Result<Tensor<2>, BoundError> {
+        if config.method == Method::Forward && matches!(specification, Specification::Outputs) {
+            return Ok(self.bounds(specification, config)?.lower);
+        }
         self.lower_from(self.rows(specification)?, config)
     }
 
@@ -219,9 +232,9 @@ impl Analysis {
 
     fn lower_from(&self, rows: AnyTensor, config: &BoundConfig) -> Result<Tensor<2>, BoundError> {
         let target = self.target()?;
-        let known = self.known_for(target, config)?;
-        let lower = lower_rows(&known, target, rows, config);
-        Ok(guarded(lower, &known, target))
+        let ground = self.ground(target, config)?;
+        let lower = ground.lower(target, rows, config);
+        Ok(guarded(lower, &ground.known, target))
     }
 
     /// The share of the inputs of nonlinear operators on which intervals leave the relaxation
@@ -286,61 +299,43 @@ impl Analysis {
         specification.rows(shape, self.leaves.like())
     }
 
-    /// What the last backward pass of the method stands on.
-    fn known_for(&self, target: usize, config: &BoundConfig) -> Result<Intervals, BoundError> {
+    /// What the last step of the method stands on.
+    fn ground(&self, target: usize, config: &BoundConfig) -> Result<Ground, BoundError> {
         let graph = &self.leaves.graph;
+        let mut known = self.leaves.clone();
         if config.is_estimate() {
-            let mut known = self.leaves.clone();
             projections::estimate(&mut known, target, config)?;
-            return Ok(known);
+            return Ok(Ground::of(known));
         }
-        if matches!(config.method, Method::Crown | Method::ConvexAdversarial) {
-            let mut tightened = self.tightened.borrow_mut();
-            let mut known = match tightened.take() {
-                Some((by, known)) if by == *config => known,
-                _ => self.leaves.clone(),
-            };
-            crown::tighten(&mut known, target, config);
-            *tightened = Some((config.clone(), known.clone()));
-            return Ok(known);
-        }
+        let nodes = match config.method {
+            Method::Crown | Method::ConvexAdversarial => {
+                let mut tightened = self.tightened.borrow_mut();
+                if let Some((_, kept)) = tightened.take().filter(|(by, _)| by == config) {
+                    known = kept;
+                }
+                crown::tighten(&mut known, target, config);
+                *tightened = Some((config.clone(), known.clone()));
+                return Ok(Ground::of(known));
+            }
+            Method::Forward => {
+                let ends = graph.affine_frontier(target);
+                let forward = Forward::new(&mut known, target, &ends, config);
+                return Ok(Ground::of(known).with_forward(forward));
+            }
+            Method::ForwardBackward => {
+                Forward::new(&mut known, target, &[], config);
+                return Ok(Ground::of(known));
+            }
+            Method::Interval => graph.affine_frontier(target),
+            Method::CrownIbp => graph.pre_activations(target),
+        };
         let mut intervals = self.intervals.borrow_mut();
         intervals.ensure_fixed_operands(target);
-        let nodes = if config.method == Method::Interval {
-            graph.affine_frontier(target)
-        } else {
-            graph.pre_activations(target)
-        };
         for index in nodes {
             intervals.ensure(index);
         }
-        Ok(intervals.clone())
+        Ok(Ground::of(intervals.clone()))
     }
-}
-
-fn lower_rows(
-    known: &Intervals,
-    target: usize,
-    rows: AnyTensor,
-    config: &BoundConfig,
-) -> AnyTensor {
-    let stop = match config.method {
-        Method::Interval => Stop::Nonlinear,
-        Method::CrownIbp | Method::Crown | Method::ConvexAdversarial => Stop::Inputs,
-    };
-    let shape = rows.shape();
-    let chunk = crown::rows_at_once(&known.graph, target, config);
-    let parts = (0..shape[1])
-        .step_by(chunk)
-        .map(|start| {
-            let end = (start + chunk).min(shape[1]);
-            let part = rows
-                .clone()
-                .slice(&[(0, shape[0]), (start, end), (0, shape[2])]);
-            best_lower_bound(known, target, part, config.lower_slope(), stop)
-        })
-        .collect();
-    AnyTensor::cat(parts, 1)
 }
 
 fn refuse_estimate(config: &BoundConfig) -> Result<(), BoundError> {

@@ -2,8 +2,9 @@
 
 use super::LowerSlope;
 use super::intervals::Intervals;
+use super::step::Operands;
 use crate::graph::Source;
-use crate::ops::{Contribution, Interval, Region, Step, power_norm_scaled};
+use crate::ops::{Contribution, Interval, Region, power_norm_scaled};
 use crate::tensor::AnyTensor;
 
 /// Where a backward pass ends.
@@ -14,6 +15,15 @@ pub(super) enum Stop {
     /// At the first nodes that are no affine function of others: the specification is merged into
     /// the trailing affine layers, and intervals do the rest.
     Nonlinear,
+    /// At the operands of the first operator.
+    Operands,
+}
+
+/// Forms `[B·S, ...]` on the nodes where a backward pass ended, and a bias `[B, S]`: together they
+/// are nowhere above the forms that it began with.
+pub(super) struct Ending {
+    pub(super) forms: Vec<(usize, AnyTensor)>,
+    pub(super) bias: Option<AnyTensor>,
 }
 
 /// [`lower_bound`] with each of the relaxations that operators have: of every row, the best bound.
@@ -27,10 +37,9 @@ pub(super) fn best_lower_bound(
     let count = match stop {
         Stop::Inputs => known.graph.alternatives(target),
         // Nothing is relaxed.
-        Stop::Nonlinear => 1,
+        Stop::Nonlinear | Stop::Operands => 1,
     };
-    let bound = |alternative| pass(known, target, rows.clone(), slope, stop, alternative);
-    (1..count).fold(bound(0), |best, alternative| best.max(bound(alternative)))
+    best_of(known, target, rows, slope, stop, count)
 }
 
 /// A lower bound `[B, S]` of the linear forms `rows` `[B, S, N]` on node `target`, whose value has
@@ -45,56 +54,71 @@ pub(super) fn lower_bound(
     slope: LowerSlope,
     stop: Stop,
 ) -> AnyTensor {
-    pass(known, target, rows, slope, stop, 0)
+    best_of(known, target, rows, slope, stop, 1)
 }
 
-fn pass(
+fn best_of(
+    known: &Intervals,
+    target: usize,
+    rows: AnyTensor,
+    slope: LowerSlope,
+    stop: Stop,
+    alternatives: usize,
+) -> AnyTensor {
+    let count = rows.shape()[1];
+    let bound = |alternative| {
+        let Ending { forms, bias } = pass(known, target, rows.clone(), slope, stop, alternative);
+        let smallest = |(index, form)| concretize(form, known.get(index), known.graph.batch, count);
+        let bound = forms.into_iter().map(smallest).chain(bias);
+        let bound = bound.reduce(AnyTensor::add);
+        bound.expect("a backward pass ends at a region")
+    };
+    (1..alternatives).fold(bound(0), |best, alternative| best.max(bound(alternative)))
+}
+
+/// Takes the linear forms `rows` `[B, S, N]` on node `target` back to where the pass ends, by one of
+/// the relaxations that operators have.
+pub(super) fn pass(
     known: &Intervals,
     target: usize,
     rows: AnyTensor,
     slope: LowerSlope,
     stop: Stop,
     alternative: usize,
-) -> AnyTensor {
+) -> Ending {
     let graph = &known.graph;
     let (batch, count) = (graph.batch, rows.shape()[1]);
     let mut forms: Vec<Option<AnyTensor>> = vec![None; target + 1];
     let mut shape = graph.nodes[target].shape.clone();
     shape[0] = batch * count;
     forms[target] = Some(rows.reshape(&shape));
-    let mut bound: Option<AnyTensor> = None;
+    let mut ending = Ending {
+        forms: Vec::new(),
+        bias: None,
+    };
     for index in (0..=target).rev() {
         let Some(form) = forms[index].take() else {
             continue;
         };
-        let ends = stop == Stop::Nonlinear && graph.nonlinear(index).is_some();
-        let part = match &graph.nodes[index].source {
+        let ends = match stop {
+            Stop::Inputs => false,
+            Stop::Nonlinear => graph.nonlinear(index).is_some(),
+            Stop::Operands => index != target,
+        };
+        match &graph.nodes[index].source {
             Source::Operator { operator, inputs } if !ends => {
-                let nodes: Vec<_> = inputs.iter().map(|&input| &graph.nodes[input]).collect();
-                let shapes: Vec<&[usize]> =
-                    nodes.iter().map(|node| node.shape.as_slice()).collect();
-                let perturbed: Vec<bool> = nodes.iter().map(|node| node.perturbed).collect();
-                let regions: Vec<_> = inputs.iter().map(|&input| known.known(input)).collect();
-                let step = Step {
-                    regions: &regions,
-                    perturbed: &perturbed,
-                    shapes: &shapes,
-                    batch,
-                    rows: count,
-                    slope,
-                    alternative: alternative % operator.alternatives(),
-                };
+                let operands = Operands::new(known, inputs, slope);
+                let step = operands.step(count, alternative % operator.alternatives());
                 let Contribution { forms: parts, bias } = operator.backward(form, &step);
                 for (&input, part) in inputs.iter().zip(parts) {
                     add_to(&mut forms[input], part);
                 }
-                bias
+                add_to(&mut ending.bias, bias);
             }
-            _ => Some(concretize(form, known.get(index), batch, count)),
-        };
-        add_to(&mut bound, part);
+            _ => ending.forms.push((index, form)),
+        }
     }
-    bound.expect("a backward pass ends at a region")
+    ending
 }
 
 fn add_to(sum: &mut Option<AnyTensor>, part: Option<AnyTensor>) {
@@ -105,8 +129,8 @@ fn add_to(sum: &mut Option<AnyTensor>, part: Option<AnyTensor>) {
     });
 }
 
-/// The smallest value `[B, S]` of a form over a region.
-fn concretize(form: AnyTensor, region: &Region, batch: usize, rows: usize) -> AnyTensor {
+/// The smallest values `[B, S]` of forms `[B·S, ...]` over a region.
+pub(super) fn concretize(form: AnyTensor, region: &Region, batch: usize, rows: usize) -> AnyTensor {
     let features: usize = form.shape()[1..].iter().product();
     let form = form.reshape(&[batch, rows, features]);
     let column = |x: AnyTensor| x.reshape(&[batch, features, 1]);

@@ -129,13 +129,7 @@ fn bound_elements(
 ) -> Interval {
     let features = known.graph.features(index);
     let [batch, count] = picked.dims();
-    let positions = Tensor::<1, Int>::arange(0..features as i64, &picked.device())
-        .reshape([1, 1, features as i32])
-        .expand([batch, count, features]);
-    let picked = picked
-        .reshape([batch as i32, count as i32, 1])
-        .expand([batch, count, features]);
-    let rows = AnyTensor::new(picked.equal(positions).float()).cast_like(known.like());
+    let rows = unit_rows(picked, features, known.like());
     // The upper bound of a value is the negated lower bound of its negation.
     let both = AnyTensor::cat(vec![rows.clone(), rows.neg()], 1);
     let bound = lower_bound(known, index, both, config.lower_slope(), Stop::Inputs);
@@ -144,6 +138,19 @@ fn bound_elements(
         lower: half(0),
         upper: half(count).neg(),
     }
+}
+
+/// Forms `[B, K, N]` that are each one of `N` elements, `picked` `[B, K]`; an index past `N` picks
+/// nothing.
+pub(super) fn unit_rows(picked: Tensor<2, Int>, features: usize, like: &AnyTensor) -> AnyTensor {
+    let [batch, count] = picked.dims();
+    let positions = Tensor::<1, Int>::arange(0..features as i64, &picked.device())
+        .reshape([1, 1, features as i32])
+        .expand([batch, count, features]);
+    let picked = picked
+        .reshape([batch as i32, count as i32, 1])
+        .expand([batch, count, features]);
+    AnyTensor::new(picked.equal(positions).float()).cast_like(like)
 }
 
 /// The open elements of each image.

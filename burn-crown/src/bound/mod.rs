@@ -4,8 +4,12 @@ mod analysis;
 mod backward;
 mod config;
 mod crown;
+mod forward;
+mod ground;
 mod intervals;
+mod linear;
 mod projections;
+mod step;
 
 pub(crate) use crate::perturbation::Input;
 pub use analysis::{Analysis, Bounds, certified};

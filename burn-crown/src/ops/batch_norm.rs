@@ -1,6 +1,6 @@
 //! Batch normalisation with fixed statistics.
 
-use super::{Contribution, Operand, Operator, Refusal, Region, Step};
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step, perturbed};
 use crate::tensor::AnyTensor;
 
 /// `γ (x − mean) / √(variance + ε) + β` per channel, operands `x, γ, β, mean, variance`.
@@ -45,6 +45,13 @@ impl Operator for BatchNorm {
         let fixed = [1, 2, 3, 4].map(|index| inputs[index].fixed());
         let (scale, shift) = self.scale_and_shift(fixed, rank);
         inputs[0].scale(&scale).shift(&shift)
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        let input = perturbed(coefficients, 0);
+        let fixed = [1, 2, 3, 4].map(|index| step.fixed(index));
+        let (scale, _) = self.scale_and_shift(fixed, input.lower.rank());
+        Some(Region::Box(input).scale(&scale).interval())
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {

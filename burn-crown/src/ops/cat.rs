@@ -68,6 +68,18 @@ impl Operator for Cat {
         })
     }
 
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        let part = |index: usize, bound: fn(&Interval) -> &AnyTensor| match &coefficients[index] {
+            Some(interval) => bound(interval).clone(),
+            None => step.zeros(index),
+        };
+        let parts = |bound| self.cat((0..coefficients.len()).map(|index| part(index, bound)));
+        Some(Interval {
+            lower: parts(|interval| &interval.lower),
+            upper: parts(|interval| &interval.upper),
+        })
+    }
+
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         let mut ranges: Vec<(usize, usize)> = form.shape().iter().map(|&size| (0, size)).collect();
         let mut forms = Vec::with_capacity(step.shapes.len());

@@ -1,7 +1,7 @@
 //! Deviations from the mean.
 
 use super::region::power_norm_scaled;
-use super::{Contribution, Operand, Operator, Refusal, Region, Step};
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step, homogeneous};
 use crate::tensor::AnyTensor;
 
 /// `x − mean(x)` over the last dim.
@@ -33,7 +33,11 @@ impl Center {
         let weights = AnyTensor::cat(vec![own, one.clone().mul_scalar(other)], last);
         power_norm_scaled(weights, one, radius, q, |weights, radius| {
             let all = radius.clone().sum_dims(&[last]);
-            let others = all.sub(radius.clone()).clamp_min(0.0);
+            let mut others = all.sub(radius.clone());
+            if q != 1.0 {
+                // Rounding is not to put a negative number under the root.
+                others = others.clamp_min(0.0);
+            }
             let weight = |index: usize| {
                 let mut ranges = vec![(0, 1); last];
                 ranges.push((index, index + 1));
@@ -61,6 +65,10 @@ impl Operator for Center {
 
     fn interval(&self, inputs: &[Region]) -> Region {
         inputs[0].affine(Self::apply, Self::dual_norm)
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], _step: &Step) -> Option<Interval> {
+        homogeneous(self, coefficients)
     }
 
     fn backward(&self, form: AnyTensor, _step: &Step) -> Contribution {

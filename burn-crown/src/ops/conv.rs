@@ -4,7 +4,7 @@ use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::matmul::norm_right;
 use super::region::power_norm;
-use super::{Contribution, Operand, Operator, Refusal, Region, Step};
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step, perturbed};
 use crate::tensor::AnyTensor;
 
 /// A convolution, operands `x [B, C, H, W]`, `weight [O, C / groups, kH, kW]` and, if there is one,
@@ -160,6 +160,12 @@ impl Operator for Conv {
             |x| self.apply(x, weight.clone(), bias.clone()),
             |radius, q| self.dual_norm(radius, weight.clone(), q),
         )
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        let input = Region::Box(perturbed(coefficients, 0));
+        let weight = Region::Fixed(step.fixed(1));
+        Some(self.interval(&[input, weight]).interval())
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {

@@ -1,6 +1,6 @@
 //! Sums, and products with fixed factors, element by element with broadcasting.
 
-use super::{Contribution, Interval, Operator, Region, Step};
+use super::{Contribution, Interval, Operator, Region, Step, homogeneous, perturbed};
 use crate::tensor::AnyTensor;
 
 /// `left + right`.
@@ -45,6 +45,40 @@ fn add_regions(left: &Region, right: &Region) -> Region {
     }
 }
 
+/// The linear part of `left ± right`; `signed` is applied to the right one.
+fn add_linear(
+    coefficients: &[Option<Interval>],
+    step: &Step,
+    signed: impl Fn(Interval) -> Interval,
+) -> Option<Interval> {
+    // A fixed operand is a constant, which can still broadcast the other.
+    let alone = |varying: &Interval, fixed: usize| {
+        let sizes = varying.lower.shape();
+        let pairs = sizes.iter().zip(step.shapes[fixed]).skip(1);
+        let features: Vec<usize> = pairs.map(|(own, other)| *own.max(other)).collect();
+        let shape = [&sizes[..1], &features].concat();
+        varying.clone().map(|bound| bound.expand(&shape))
+    };
+    let right = coefficients[1].clone().map(signed);
+    Some(match (&coefficients[0], right) {
+        (Some(left), Some(right)) => Interval {
+            lower: left.lower.clone().add(right.lower),
+            upper: left.upper.clone().add(right.upper),
+        },
+        (Some(left), None) => alone(left, 1),
+        (None, Some(right)) => alone(&right, 0),
+        (None, None) => return None,
+    })
+}
+
+/// The negative of an interval.
+fn turned(interval: Interval) -> Interval {
+    Interval {
+        lower: interval.upper.neg(),
+        upper: interval.lower.neg(),
+    }
+}
+
 /// The backward step of `left ± right`.
 fn add_backward(form: AnyTensor, signed: AnyTensor, step: &Step) -> Contribution {
     let mut bias: Option<AnyTensor> = None;
@@ -68,6 +102,10 @@ impl Operator for Add {
         add_regions(&inputs[0], &inputs[1])
     }
 
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        add_linear(coefficients, step, |right| right)
+    }
+
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         add_backward(form.clone(), form, step)
     }
@@ -80,6 +118,10 @@ impl Operator for Sub {
 
     fn interval(&self, inputs: &[Region]) -> Region {
         add_regions(&inputs[0], &Neg.interval(&inputs[1..2]))
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        add_linear(coefficients, step, turned)
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
@@ -97,6 +139,14 @@ impl Operator for Mul {
             (region, Region::Fixed(factor)) => region.scale(factor),
             (factor, region) => region.scale(&factor.fixed()),
         }
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        let operand = |index: usize| match &coefficients[index] {
+            Some(interval) => Region::Box(interval.clone()),
+            None => step.fixed_over_rows(index),
+        };
+        Some(self.interval(&[0, 1].map(operand)).interval())
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
@@ -119,6 +169,12 @@ impl Operator for Div {
         inputs[0].scale(&one.div(divisor))
     }
 
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        let dividend = Region::Box(perturbed(coefficients, 0));
+        let divisor = step.fixed_over_rows(1);
+        Some(self.interval(&[dividend, divisor]).interval())
+    }
+
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         let divisor = step.over_rows(step.fixed(1));
         let form = form.div(divisor).sum_to(&step.form_shape(0));
@@ -138,6 +194,10 @@ impl Operator for Neg {
         scale_by(&inputs[0], -1.0)
     }
 
+    fn linear(&self, coefficients: &[Option<Interval>], _step: &Step) -> Option<Interval> {
+        homogeneous(self, coefficients)
+    }
+
     fn backward(&self, form: AnyTensor, _step: &Step) -> Contribution {
         Contribution::unary(form.neg())
     }
@@ -152,6 +212,10 @@ impl Operator for AddScalar {
         let region = &inputs[0];
         let like = region.like();
         region.shift(&AnyTensor::full(&vec![1; like.rank()], self.0, like))
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], _step: &Step) -> Option<Interval> {
+        Some(perturbed(coefficients, 0))
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
@@ -171,6 +235,10 @@ impl Operator for MulScalar {
 
     fn interval(&self, inputs: &[Region]) -> Region {
         scale_by(&inputs[0], self.0)
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], _step: &Step) -> Option<Interval> {
+        homogeneous(self, coefficients)
     }
 
     fn backward(&self, form: AnyTensor, _step: &Step) -> Contribution {

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::region::power_norm;
-use super::{Contribution, Operand, Operator, Refusal, Region, Step};
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step, perturbed};
 use crate::tensor::AnyTensor;
 
 /// A product with a kernel, operands `x [B, C, ...]`, `weight` and, if there is one, `bias [O]`.
@@ -80,6 +80,12 @@ impl<G: Movement> Operator for Kernel<G> {
             |x| biased(self.0.apply(x, weight.clone()), bias.clone()),
             |radius, q| self.dual_norm(radius, weight.clone(), q),
         )
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        let input = Region::Box(perturbed(coefficients, 0));
+        let weight = Region::Fixed(step.fixed(1));
+        Some(self.interval(&[input, weight]).interval())
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {

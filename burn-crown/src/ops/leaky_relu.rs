@@ -2,7 +2,7 @@
 
 use super::lines::{Line, Lines};
 use super::relu::{self, Relu};
-use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use super::{Interval, Operand, Operator, Refusal, Region, Step};
 use crate::bound::LowerSlope;
 use crate::tensor::{AnyMask, AnyTensor};
 
@@ -77,7 +77,7 @@ impl Operator for LeakyRelu {
         })
     }
 
-    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+    fn lines(&self, step: &Step) -> Option<Lines> {
         let input = step.interval(0);
         let slope = self.slope(&input.lower, || step.fixed(1));
         // The function is `slope · x + share · relu(x)`: a negative share turns the rectifier's
@@ -90,7 +90,7 @@ impl Operator for LeakyRelu {
         }
         let sloped = |upright: AnyTensor, turned: AnyTensor| upright.add(turned).add(slope.clone());
         let intercept = rectifier.upper_intercept;
-        let lines = Lines {
+        Some(Lines {
             lower: Line {
                 slope: sloped(
                     upright.clone().mul(rectifier.lower_slope.clone()),
@@ -105,10 +105,7 @@ impl Operator for LeakyRelu {
                 ),
                 intercept: upright.mul(intercept),
             },
-        };
-        let Contribution { mut forms, bias } = lines.backward(form, step);
-        forms.resize_with(step.shapes.len(), || None);
-        Contribution { forms, bias }
+        })
     }
 
     fn open(&self, input: &Interval) -> AnyMask {

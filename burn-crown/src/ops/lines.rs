@@ -5,16 +5,16 @@ use crate::tensor::AnyTensor;
 
 /// `slope · x + intercept`, each of the shape of the node, `[B, ...]`.
 #[derive(Clone, Debug)]
-pub(super) struct Line {
-    pub(super) slope: AnyTensor,
-    pub(super) intercept: AnyTensor,
+pub(crate) struct Line {
+    pub(crate) slope: AnyTensor,
+    pub(crate) intercept: AnyTensor,
 }
 
 /// `lower ≤ f(x) ≤ upper` on an interval, element by element.
 #[derive(Clone, Debug)]
-pub(super) struct Lines {
-    pub(super) lower: Line,
-    pub(super) upper: Line,
+pub(crate) struct Lines {
+    pub(crate) lower: Line,
+    pub(crate) upper: Line,
 }
 
 impl Lines {
@@ -31,8 +31,10 @@ impl Lines {
         };
         let (low, low_bias) = side(positive, self.lower);
         let (high, high_bias) = side(negative, self.upper);
+        let mut forms = vec![None; step.shapes.len()];
+        forms[0] = Some(low.add(high).reshape(&shape));
         Contribution {
-            forms: vec![Some(low.add(high).reshape(&shape))],
+            forms,
             bias: Some(low_bias.add(high_bias)),
         }
     }

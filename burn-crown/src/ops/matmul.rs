@@ -1,7 +1,7 @@
 //! Products with a fixed matrix.
 
 use super::region::power_norm;
-use super::{Contribution, Operand, Operator, Refusal, Region, Step};
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
 use crate::tensor::AnyTensor;
 
 /// `left · right`, one of the two fixed, over the last two dims with the others broadcast.
@@ -51,6 +51,16 @@ impl Operator for Matmul {
                 )
             }
         }
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        let operand = |index: usize| match &coefficients[index] {
+            Some(interval) => Region::Box(interval.clone()),
+            // A matrix for all images.
+            None if index == 1 && step.shapes[1].len() == 2 => Region::Fixed(step.fixed(1)),
+            None => step.fixed_over_rows(index),
+        };
+        Some(self.interval(&[0, 1].map(operand)).interval())
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {

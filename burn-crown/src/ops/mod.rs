@@ -1,11 +1,14 @@
 //! The operators, one file a family.
 //!
 //! An operator has three faces: its value, its interval, and its linear relaxation, applied
-//! backward to a linear form on its output. Bound methods work on these faces alone; no method
-//! knows an operator, and no operator a method.
+//! backward to a linear form on its output. Forward, the relaxation is that of
+//! [`Operator::linear`] or [`Operator::lines`]; without one, the backward step serves. Bound methods
+//! work on these faces alone; no method knows an operator, and no operator a method.
 //!
 //! Shapes: `B` is the batch, `S` the number of specification rows. A node's value is `[B, ...]`, a
 //! linear form on it `A` is `[B·S, ...]` with the rows of an image side by side, a bias `[B, S]`.
+//! Linear functions of the inputs' `D` elements, whose value is a node's, have coefficients
+//! `[B·D, ...]`.
 
 mod batch_norm;
 mod bilinear;
@@ -50,6 +53,7 @@ pub(crate) use curve::{
 pub(crate) use elementwise::{Add, AddScalar, Div, Mul, MulScalar, Neg, Sub};
 pub(crate) use kernel::{Kernel, Movement};
 pub(crate) use leaky_relu::LeakyRelu;
+pub(crate) use lines::Lines;
 pub(crate) use log_softmax::LogSoftmax;
 pub(crate) use matmul::Matmul;
 pub(crate) use maximum::Maximum;
@@ -95,8 +99,29 @@ pub(crate) trait Operator: Debug + Send + Sync {
     fn interval(&self, inputs: &[Region]) -> Region;
 
     /// From the linear form `A · output`, a linear form on the perturbed inputs that is nowhere
-    /// above it: `Σ Aᵢ · inputᵢ + bias ≤ A · output`.
-    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution;
+    /// above it: `Σ Aᵢ · inputᵢ + bias ≤ A · output`. An operator that has [`lines`](Self::lines)
+    /// needs no other one.
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let lines = self.lines(step);
+        let lines = lines.expect("an operator has lines, or a backward step of its own");
+        lines.backward(form, step)
+    }
+
+    /// For an affine operator: what its linear part, the one without the constant, makes of a pair
+    /// of linear bounds, given by their coefficients `[B·D, ...]` (`step.rows` is `D`) on each
+    /// perturbed operand. The pair bounds from below and from above, as the two ends of an interval
+    /// do, but its ends need not be in order.
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        let _ = (coefficients, step);
+        None
+    }
+
+    /// For an operator that is not affine and works on its first operand element by element: lines
+    /// around it on the operand's interval.
+    fn lines(&self, step: &Step) -> Option<Lines> {
+        let _ = step;
+        None
+    }
 
     /// How many relaxations the operator has, of which none is the tightest in every network.
     fn alternatives(&self) -> usize {
@@ -156,7 +181,7 @@ pub(crate) struct Operand {
     pub(crate) perturbed: bool,
 }
 
-/// The surroundings of one backward step.
+/// The surroundings of one step with linear forms.
 pub(crate) struct Step<'a> {
     /// What is known of the operands: the values of fixed ones, and for an operator that is not
     /// affine the bounds of the others.
@@ -167,7 +192,7 @@ pub(crate) struct Step<'a> {
     pub(crate) shapes: &'a [&'a [usize]],
     /// `B`.
     pub(crate) batch: usize,
-    /// `S`.
+    /// The rows of an image: `S` backward, `D` forward.
     pub(crate) rows: usize,
     /// The lower slope of relaxations that have a choice.
     pub(crate) slope: LowerSlope,
@@ -198,9 +223,22 @@ impl Step<'_> {
 
     /// The shape of a linear form on an operand: `[B·S, ...]`.
     pub(crate) fn form_shape(&self, index: usize) -> Vec<usize> {
-        let mut shape = self.shapes[index].to_vec();
-        shape[0] = self.batch * self.rows;
-        shape
+        self.with_rows(self.shapes[index])
+    }
+
+    /// A shape `[B, ...]` with the rows of a form in place of the batch.
+    pub(crate) fn with_rows(&self, shape: &[usize]) -> Vec<usize> {
+        [&[self.batch * self.rows], &shape[1..]].concat()
+    }
+
+    /// The coefficients `[B·D, ...]` on a fixed operand: none.
+    fn zeros(&self, index: usize) -> AnyTensor {
+        AnyTensor::zeros(&self.form_shape(index), &self.fixed(index))
+    }
+
+    /// A fixed operand as one that broadcasts over the rows of a form.
+    fn fixed_over_rows(&self, index: usize) -> Region {
+        Region::Fixed(self.over_rows(self.fixed(index)))
     }
 
     /// A fixed tensor `[1 or B, ...]` as one that broadcasts over the rows of a form.
@@ -250,4 +288,17 @@ impl Contribution {
             bias: None,
         }
     }
+}
+
+/// The coefficients on an operand that depends on a perturbed input.
+fn perturbed(coefficients: &[Option<Interval>], index: usize) -> Interval {
+    coefficients[index]
+        .clone()
+        .expect("a method provides the coefficients of perturbed operands")
+}
+
+/// The image of the coefficients on the first operand under an operator that maps zero to zero.
+fn homogeneous(operator: &dyn Operator, coefficients: &[Option<Interval>]) -> Option<Interval> {
+    let region = Region::Box(perturbed(coefficients, 0));
+    Some(operator.interval(&[region]).interval())
 }

@@ -1,6 +1,6 @@
 //! Padding with a constant.
 
-use super::{Contribution, Operand, Operator, Refusal, Region, Step};
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step, perturbed};
 use crate::tensor::AnyTensor;
 
 /// Each dim with `(before, after)` copies of a constant around it.
@@ -26,6 +26,11 @@ impl Operator for Pad {
                 .interval()
                 .map(|bound| bound.pad(&self.padding, self.value)),
         )
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], _step: &Step) -> Option<Interval> {
+        let zero_around = |bound: AnyTensor| bound.pad(&self.padding, 0.0);
+        Some(perturbed(coefficients, 0).map(zero_around))
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {

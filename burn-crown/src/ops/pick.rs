@@ -2,7 +2,7 @@
 
 use burn::tensor::{Int, Tensor, TensorData};
 
-use super::{Contribution, Operator, Region, Step};
+use super::{Contribution, Interval, Operator, Region, Step, homogeneous};
 use crate::tensor::AnyTensor;
 
 /// Each output element of an image is one input element of it, the same for each image.
@@ -54,6 +54,10 @@ impl Operator for Pick {
         }
         // A ball with an element twice is no ball.
         Region::Box(inputs[0].interval().map(|bound| self.pick(bound)))
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], _step: &Step) -> Option<Interval> {
+        homogeneous(self, coefficients)
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {

@@ -2,7 +2,7 @@
 
 use super::conv::Geometry;
 use super::region::power_norm;
-use super::{Contribution, Operator, Region, Step};
+use super::{Contribution, Interval, Operator, Region, Step, homogeneous};
 use crate::tensor::AnyTensor;
 
 /// Average pooling over `[B, C, H, W]`, or over `[B, C, L]` as a pooling of height 1.
@@ -98,6 +98,10 @@ impl Operator for AvgPool {
                 self.join_channels(norm.mul(weight), rows)
             },
         )
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], _step: &Step) -> Option<Interval> {
+        homogeneous(self, coefficients)
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {

@@ -1,7 +1,7 @@
 //! Sums and means over dims.
 
 use super::region::power_norm;
-use super::{Contribution, Operand, Operator, Refusal, Region, Step};
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step, homogeneous};
 use crate::tensor::AnyTensor;
 
 /// `factor · Σ x` over dims, which stay with size 1: a sum for factor 1, a mean for `1/n`.
@@ -40,6 +40,10 @@ impl Operator for Reduce {
                 )
             },
         )
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], _step: &Step) -> Option<Interval> {
+        homogeneous(self, coefficients)
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {

@@ -1,6 +1,6 @@
 //! The rectifier.
 
-use super::lines::Signs;
+use super::lines::{Line, Lines, Signs};
 use super::{Band, Contribution, Interval, Operator, Region, Step};
 use crate::bound::LowerSlope;
 use crate::tensor::{AnyMask, AnyTensor};
@@ -59,6 +59,23 @@ impl Operator for Relu {
         Region::Box(inputs[0].interval().map(AnyTensor::relu))
     }
 
+    fn lines(&self, step: &Step) -> Option<Lines> {
+        let relaxation = Relaxation::new(&step.interval(0), step.slope);
+        let intercept = relaxation.upper_intercept;
+        Some(Lines {
+            lower: Line {
+                slope: relaxation.lower_slope,
+                intercept: AnyTensor::zeros(&intercept.shape(), &intercept),
+            },
+            upper: Line {
+                slope: relaxation.upper_slope,
+                intercept,
+            },
+        })
+    }
+
+    /// As the lines say; the one below goes through zero, and where both have one slope, the signs
+    /// of the coefficients do not count for it.
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         let relaxation = Relaxation::new(&step.interval(0), step.slope);
         let shape = form.shape();

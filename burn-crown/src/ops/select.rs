@@ -53,6 +53,21 @@ impl Operator for Select {
         Region::Box(fill(inputs[0].interval(), value))
     }
 
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        let mask = step.over_rows(step.fixed(1));
+        let bound = |bound: fn(&Interval) -> &AnyTensor| {
+            let part = |index: usize| match &coefficients[index] {
+                Some(interval) => bound(interval).clone(),
+                None => AnyTensor::zeros(&[&[1], &step.shapes[index][1..]].concat(), &mask),
+            };
+            choose(part(0), &mask, part(2))
+        };
+        Some(Interval {
+            lower: bound(|interval| &interval.lower),
+            upper: bound(|interval| &interval.upper),
+        })
+    }
+
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         let mask = step.fixed(1);
         let mut forms = vec![None; 3];

@@ -1,6 +1,8 @@
 //! Rearrangements of elements.
 
-use super::{Contribution, Operand, Operator, Refusal, Region, Step};
+use super::{
+    Contribution, Interval, Operand, Operator, Refusal, Region, Step, homogeneous, perturbed,
+};
 use crate::tensor::AnyTensor;
 
 /// Another shape for the same elements in the same order.
@@ -35,6 +37,11 @@ impl Operator for Reshape {
         }
     }
 
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        let shape = step.with_rows(&self.shape);
+        Some(perturbed(coefficients, 0).map(|bound| bound.reshape(&shape)))
+    }
+
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         Contribution::unary(form.reshape(&step.form_shape(0)))
     }
@@ -52,6 +59,10 @@ impl Operator for Permute {
 
     fn interval(&self, inputs: &[Region]) -> Region {
         inputs[0].rearrange(|x| x.permute(&self.axes))
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], _step: &Step) -> Option<Interval> {
+        homogeneous(self, coefficients)
     }
 
     fn backward(&self, form: AnyTensor, _step: &Step) -> Contribution {
@@ -78,6 +89,11 @@ impl Operator for Expand {
     fn interval(&self, inputs: &[Region]) -> Region {
         // A ball whose elements are copied is no ball of the copies; its box is.
         Region::Box(inputs[0].interval().map(|bound| bound.expand(&self.shape)))
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        let shape = step.with_rows(&self.shape);
+        Some(perturbed(coefficients, 0).map(|bound| bound.expand(&shape)))
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {

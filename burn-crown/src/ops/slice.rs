@@ -2,7 +2,7 @@
 
 use burn::backend;
 
-use super::{Contribution, Operand, Operator, Refusal, Region, Step};
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step, perturbed};
 use crate::tensor::AnyTensor;
 
 /// A range of each dim, with a step that may be negative.
@@ -41,7 +41,12 @@ impl Slice {
     /// Each row with zeros in place of the part.
     pub(super) fn without(&self, x: AnyTensor) -> AnyTensor {
         let zeros = AnyTensor::zeros(&self.of_rows(x.clone()).shape(), &x);
-        x.slice_assign(&self.of_features(), zeros)
+        self.assign_to_rows(x, zeros)
+    }
+
+    /// Each row with `values` in place of the part.
+    pub(super) fn assign_to_rows(&self, x: AnyTensor, values: AnyTensor) -> AnyTensor {
+        x.slice_assign(&self.of_features(), values)
     }
 
     /// The tensor with `values` in place of the part.
@@ -62,6 +67,10 @@ impl Operator for Slice {
 
     fn interval(&self, inputs: &[Region]) -> Region {
         inputs[0].rearrange_rows(|x| x.slice_by(&self.ranges))
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], _step: &Step) -> Option<Interval> {
+        Some(perturbed(coefficients, 0).map(|bound| self.of_rows(bound)))
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {

@@ -41,6 +41,18 @@ impl Operator for SliceAssign {
         })
     }
 
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        let part = |index: usize, bound: fn(&Interval) -> &AnyTensor| match &coefficients[index] {
+            Some(interval) => bound(interval).clone(),
+            None => step.zeros(index),
+        };
+        let assigned = |bound| self.part.assign_to_rows(part(0, bound), part(1, bound));
+        Some(Interval {
+            lower: assigned(|interval| &interval.lower),
+            upper: assigned(|interval| &interval.upper),
+        })
+    }
+
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         let value = self.part.of_rows(form.clone());
         let target = self.part.without(form);

@@ -1,7 +1,7 @@
 //! The softmax, as the exponential of its logarithm.
 
 use super::curve::{Exp, lines};
-use super::{Contribution, LogSoftmax, Operator, Region, Step};
+use super::{Lines, LogSoftmax, Operator, Region, Step};
 use crate::tensor::AnyTensor;
 
 /// `exp(z)` for `z = log softmax(x)`, which are its two operands.
@@ -29,7 +29,7 @@ impl Operator for Softmax {
         Region::Box(inputs[0].interval().map(AnyTensor::exp))
     }
 
-    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+    fn lines(&self, step: &Step) -> Option<Lines> {
         let [z, x] = [0, 1].map(|index| step.interval(index));
         let mut lines = lines(&Exp, &z);
         // Wherever it touches, a tangent is below the exponential.
@@ -37,8 +37,6 @@ impl Operator for Softmax {
         let slope = point.clone().exp();
         lines.lower.intercept = slope.clone().sub(slope.clone().mul(point));
         lines.lower.slope = slope;
-        let Contribution { mut forms, bias } = lines.backward(form, step);
-        forms.push(None);
-        Contribution { forms, bias }
+        Some(lines)
     }
 }

@@ -1,6 +1,6 @@
 //! What is known of a value beforehand.
 
-use super::{Contribution, Operator, Region, Step};
+use super::{Contribution, Interval, Operator, Region, Step, perturbed};
 use crate::tensor::AnyTensor;
 
 /// How far rounding may take a value out of its range, relative to the range's ends.
@@ -31,6 +31,10 @@ impl Operator for Within {
         // A bound that is not a number stays one.
         let cut = |bound: AnyTensor| bound.clamp_min(self.low).clamp_max(self.high);
         Region::Box(inputs[0].interval().map(cut))
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], _step: &Step) -> Option<Interval> {
+        Some(perturbed(coefficients, 0))
     }
 
     fn backward(&self, form: AnyTensor, _step: &Step) -> Contribution {

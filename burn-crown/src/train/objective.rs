@@ -308,6 +308,10 @@ impl RobustObjective {
 fn share_of_crown(method: Method) -> f64 {
     match method {
         Method::Interval => 0.0,
-        Method::CrownIbp | Method::Crown | Method::ConvexAdversarial => 1.0,
+        Method::CrownIbp
+        | Method::Crown
+        | Method::ConvexAdversarial
+        | Method::Forward
+        | Method::ForwardBackward => 1.0,
     }
 }

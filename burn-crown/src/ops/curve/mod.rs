@@ -26,9 +26,8 @@ pub(super) use support::lines;
 
 use std::fmt::Debug;
 
-#[cfg(test)]
 use super::lines::Lines;
-use super::{Contribution, Interval, Operator, Region, Step};
+use super::{Interval, Operator, Region, Step};
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// A part of the line on which a function is convex or concave; straight is both.
@@ -144,12 +143,12 @@ impl<C: Curve> Operator for Elementwise<C> {
         Region::Box(range)
     }
 
-    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+    fn lines(&self, step: &Step) -> Option<Lines> {
         let input = step.interval(0);
         let mut lines = lines(&self.0, &input);
         lines.lower.intercept = self.inside(lines.lower.intercept, &input);
         lines.lower.intercept = self.below(lines.lower.intercept, &input);
         lines.upper.intercept = self.inside(lines.upper.intercept, &input);
-        lines.backward(form, step)
+        Some(lines)
     }
 }

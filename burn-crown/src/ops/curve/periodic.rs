@@ -3,8 +3,8 @@
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
 use super::{Curve, Piece, support};
-use crate::ops::lines::Line;
-use crate::ops::{Contribution, Interval, Operator, Region, Step};
+use crate::ops::lines::{Line, Lines};
+use crate::ops::{Interval, Operator, Region, Step};
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// `sin(x + phase)`.
@@ -84,7 +84,7 @@ impl Operator for Sine {
         })
     }
 
-    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+    fn lines(&self, step: &Step) -> Option<Lines> {
         let (moved, shift, whole) = self.first_turn(&step.interval(0));
         let mut lines = support::lines(&TwoTurns, &moved);
         let place = |line: &mut Line, level: f64| {
@@ -95,6 +95,6 @@ impl Operator for Sine {
         };
         place(&mut lines.lower, -1.0);
         place(&mut lines.upper, 1.0);
-        lines.backward(form, step)
+        Some(lines)
     }
 }

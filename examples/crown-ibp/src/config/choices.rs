@@ -84,6 +84,10 @@ choices! {
         CrownFull = "crown-full",
         /// The convex adversarial polytope, or Fast-Lin.
         ConvexAdv = "convex-adv",
+        /// Forward-mode linear bounds.
+        Forward = "forward",
+        /// Forward-mode linear bounds, then one backward pass.
+        ForwardBackward = "forward-backward",
     }
 }
 
@@ -95,6 +99,8 @@ impl BoundType {
             Self::CrownInterval => Method::CrownIbp,
             Self::CrownFull => Method::Crown,
             Self::ConvexAdv => Method::ConvexAdversarial,
+            Self::Forward => Method::Forward,
+            Self::ForwardBackward => Method::ForwardBackward,
         }
     }
 }

@@ -208,6 +208,10 @@ pub(super) enum BoundMethod {
     Crown,
     /// The convex adversarial polytope, which is Fast-Lin
     ConvexAdv,
+    /// Forward-mode linear bounds
+    Forward,
+    /// Forward-mode linear bounds, then one backward pass
+    ForwardBackward,
 }
 
 impl From<BoundMethod> for Method {
@@ -217,6 +221,8 @@ impl From<BoundMethod> for Method {
             BoundMethod::CrownIbp => Self::CrownIbp,
             BoundMethod::Crown => Self::Crown,
             BoundMethod::ConvexAdv => Self::ConvexAdversarial,
+            BoundMethod::Forward => Self::Forward,
+            BoundMethod::ForwardBackward => Self::ForwardBackward,
         }
     }
 }
