@@ -114,7 +114,10 @@ fn configs() -> Vec<BoundConfig> {
                 .with_slope(slope)
                 .with_all_neurons(true),
         );
+        configs.push(BoundConfig::new(Method::Forward).with_slope(slope));
     }
+    configs.push(BoundConfig::new(Method::ForwardBackward));
+    configs.push(BoundConfig::new(Method::ForwardBackward).with_all_neurons(true));
     configs
 }
 
@@ -265,7 +268,13 @@ fn elementwise_parameters_and_matrices() {
 
 /// The methods once each: but for rectifiers, functions have no choice of slopes.
 fn check_methods<M: Bounded, const D: usize>(net: &M, input: &Tensor<D>, region: &Perturbation) {
-    for method in [Method::Interval, Method::CrownIbp, Method::Crown] {
+    for method in [
+        Method::Interval,
+        Method::CrownIbp,
+        Method::Crown,
+        Method::Forward,
+        Method::ForwardBackward,
+    ] {
         check(net, input, region, &BoundConfig::new(method));
     }
 }

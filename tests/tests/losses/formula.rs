@@ -58,6 +58,8 @@ fn gradients_of_every_method_are_those_of_the_loss() {
         Method::CrownIbp,
         Method::Crown,
         Method::ConvexAdversarial,
+        Method::Forward,
+        Method::ForwardBackward,
     ] {
         checked_gradients(&objective().with_bound(bounds(method)));
     }

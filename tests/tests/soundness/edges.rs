@@ -11,11 +11,13 @@ use burn_crown::{
 };
 use burn_crown_tests::test_device;
 
-const METHODS: [Method; 4] = [
+const METHODS: [Method; 6] = [
     Method::Interval,
     Method::CrownIbp,
     Method::Crown,
     Method::ConvexAdversarial,
+    Method::Forward,
+    Method::ForwardBackward,
 ];
 
 /// Bounds of all outputs by a method.
