@@ -11,7 +11,13 @@ use burn_crown::{
 use burn_crown_tests::parameters::to_vec;
 use burn_crown_tests::test_device;
 
-const METHODS: [Method; 3] = [Method::Interval, Method::CrownIbp, Method::Crown];
+const METHODS: [Method; 5] = [
+    Method::Interval,
+    Method::CrownIbp,
+    Method::Crown,
+    Method::Forward,
+    Method::ForwardBackward,
+];
 
 /// Two heads on one body; the second is read by rows.
 #[derive(Module, Bounded, Debug)]
