@@ -51,6 +51,15 @@ impl<const D: usize> Bounded for Probe<D> {
     }
 }
 
+/// The columns.
+const METHODS: [Method; 5] = [
+    Method::Interval,
+    Method::CrownIbp,
+    Method::Crown,
+    Method::Forward,
+    Method::ForwardBackward,
+];
+
 /// Bounds of a row by a method, around an input of 1.
 fn bound(table: usize, row: usize, method: Method) -> Result<bool, BoundError> {
     let shape = TABLES[table].1[row].shape;
@@ -79,14 +88,15 @@ fn around<const D: usize>(
 /// What the file says of a row.
 fn verdict(table: usize, row: usize) -> String {
     let mut cells = Vec::new();
-    for method in [Method::Interval, Method::CrownIbp, Method::Crown] {
+    for method in METHODS {
         match bound(table, row, method) {
             Ok(true) => cells.push("yes".to_string()),
             Ok(false) => cells.push("not finite".to_string()),
             Err(error) => {
                 let text = error.to_string();
                 let reason = text.split(". ").next().unwrap_or_default();
-                return format!("refused | refused | refused | {}", reason.replace('|', "/"));
+                let refused = ["refused"; METHODS.len()].join(" | ");
+                return format!("{refused} | {}", reason.replace('|', "/"));
             }
         }
     }
@@ -100,8 +110,9 @@ fn document() -> String {
          error that names the operator and the layer, unless it is computed from constants alone.\n",
     );
     for (table, (title, rows)) in TABLES.iter().enumerate() {
-        let head = "| | IBP | CROWN-IBP | CROWN | |\n| --- | --- | --- | --- | --- |";
-        let _ = write!(text, "\n## {title}\n\n{head}\n");
+        let names = METHODS.map(|method| method.to_string()).join(" | ");
+        let rule = "--- | ".repeat(METHODS.len());
+        let _ = write!(text, "\n## {title}\n\n| | {names} | |\n| --- | {rule}--- |\n");
         for (row, probe) in rows.iter().enumerate() {
             let _ = writeln!(text, "| `{}` | {} |", probe.name, verdict(table, row));
         }
