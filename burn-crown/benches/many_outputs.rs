@@ -6,7 +6,7 @@
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
-use burn::tensor::{Device, Distribution, Tensor, activation::relu};
+use burn::tensor::{Device, Distribution, Tensor, TensorData, activation::relu};
 use burn_crown::{BoundConfig, Bounded, GraphCache, Method, Perturbation, Specification};
 
 const INPUTS: usize = 10;
@@ -45,33 +45,57 @@ impl Decoder {
     }
 }
 
+/// The bounds `[8, 1000]` by a method.
+struct Question {
+    decoder: Decoder,
+    input: Tensor<2>,
+    cache: GraphCache,
+    config: BoundConfig,
+}
+
+impl Question {
+    fn new(method: Method) -> Self {
+        let device = Device::flex();
+        device.seed(1);
+        Self {
+            decoder: Decoder::new(&device),
+            input: Tensor::random([BATCH, INPUTS], Distribution::Default, &device),
+            cache: GraphCache::new(),
+            config: BoundConfig::new(method),
+        }
+    }
+
+    fn answer(&self) -> [TensorData; 2] {
+        let region = Perturbation::linf(0.1);
+        let analysis = self
+            .cache
+            .analyse(&self.decoder, self.input.clone(), &region);
+        let bounds = analysis
+            .expect("the decoder can be bounded")
+            .bounds(&Specification::Outputs, &self.config)
+            .expect("the specification fits");
+        [bounds.lower, bounds.upper].map(Tensor::into_data)
+    }
+
+    fn mean_width(&self) -> f32 {
+        let [lower, upper] = self.answer();
+        let pairs = lower.iter::<f32>().zip(upper.iter::<f32>());
+        let widths = pairs.map(|(lower, upper)| upper - lower);
+        widths.sum::<f32>() / (BATCH * OUTPUTS) as f32
+    }
+}
+
 fn main() {
+    for method in METHODS {
+        let width = Question::new(method).mean_width();
+        println!("{method}: mean width {width:.4}");
+    }
     divan::main();
 }
 
 #[divan::bench(args = METHODS, sample_count = 5)]
 fn all_outputs(bencher: divan::Bencher, method: Method) {
-    let device = Device::flex();
-    device.seed(1);
-    let decoder = Decoder::new(&device);
-    let input = Tensor::<2>::random([BATCH, INPUTS], Distribution::Default, &device);
-    let (cache, region) = (GraphCache::new(), Perturbation::linf(0.1));
-    let config = BoundConfig::new(method);
-    let bounds = || {
-        let analysis = cache
-            .analyse(&decoder, input.clone(), &region)
-            .expect("the decoder can be bounded");
-        let bounds = analysis
-            .bounds(&Specification::Outputs, &config)
-            .expect("the specification fits");
-        (bounds.lower.into_data(), bounds.upper.into_data())
-    };
-    let (lower, upper) = bounds();
-    let widths = lower.iter::<f32>().zip(upper.iter::<f32>());
-    let width = widths.map(|(lower, upper)| upper - lower).sum::<f32>();
-    println!(
-        "{method}: mean width {:.4}",
-        width / (BATCH * OUTPUTS) as f32
-    );
-    bencher.bench_local(bounds);
+    let question = Question::new(method);
+    question.answer();
+    bencher.bench_local(|| question.answer());
 }

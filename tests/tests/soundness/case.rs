@@ -35,10 +35,10 @@ pub(crate) fn configs() -> Vec<BoundConfig> {
             config(Method::Crown).with_all_neurons(true),
         ]
     });
-    // The relaxations are those of the other methods; a slope each, and the options, are enough.
-    let forward = slopes.into_iter().flat_map(|slope| {
+    // The relaxations are those of the other methods: two slopes, and the options, are enough.
+    let forward = [(LowerSlope::Adaptive, false), (LowerSlope::One, true)];
+    let forward = forward.into_iter().flat_map(|(slope, textbook)| {
         let config = |method| BoundConfig::new(method).with_slope(slope);
-        let textbook = matches!(slope, LowerSlope::Same | LowerSlope::One);
         [Method::Forward, Method::ForwardBackward]
             .map(|method| config(method).with_all_neurons(textbook))
     });

@@ -112,7 +112,10 @@ fn document() -> String {
     for (table, (title, rows)) in TABLES.iter().enumerate() {
         let names = METHODS.map(|method| method.to_string()).join(" | ");
         let rule = "--- | ".repeat(METHODS.len());
-        let _ = write!(text, "\n## {title}\n\n| | {names} | |\n| --- | {rule}--- |\n");
+        let _ = write!(
+            text,
+            "\n## {title}\n\n| | {names} | |\n| --- | {rule}--- |\n"
+        );
         for (row, probe) in rows.iter().enumerate() {
             let _ = writeln!(text, "| `{}` | {} |", probe.name, verdict(table, row));
         }
