@@ -3,6 +3,7 @@
 //!
 //! `cargo bench --bench many_outputs`; see `training_step` for devices and threads.
 #![allow(missing_docs)]
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};

@@ -33,13 +33,13 @@ pub enum Method {
     /// pass through the network.
     ///
     /// With `D` elements of the perturbed inputs of an image, it takes the time and the memory of
-    /// some `2 D` forward passes, however many outputs and pre-activations there are, where
+    /// about `4 D` forward passes, however many outputs and pre-activations there are, where
     /// [`Method::Crown`] takes two rows of a backward pass for each of those: the method for few
-    /// inputs and many outputs. Bounds are mostly between those of CROWN-IBP and CROWN.
+    /// inputs and many outputs. It is looser than CROWN, in wide regions also than CROWN-IBP.
     Forward,
     /// Forward-mode linear bounds for the pre-activations, then one backward pass from the
-    /// specification (Xu et al. 2020): mostly tighter than [`Method::Forward`], at the additional
-    /// cost of [`Method::CrownIbp`].
+    /// specification (Xu et al. 2020): the cost of [`Method::Forward`] and of
+    /// [`Method::CrownIbp`]'s backward pass, for bounds that are often close to CROWN's.
     ForwardBackward,
 }
 

@@ -232,6 +232,25 @@ fn a_models_own_parameters_come_first() {
 }
 
 #[test]
+fn every_bound_type_is_a_method() {
+    let types = [
+        ("interval", Method::Interval),
+        ("crown-interval", Method::CrownIbp),
+        ("crown-full", Method::Crown),
+        ("convex-adv", Method::ConvexAdversarial),
+        ("forward", Method::Forward),
+        ("forward-backward", Method::ForwardBackward),
+    ];
+    for (name, method) in types {
+        let mut file = file();
+        file["training_params"]["method_params"]["bound_type"] = json!(name);
+        let experiment = parse(&file, &[]).unwrap();
+        let training = &experiment.models[0].training_params;
+        assert_eq!(training.method_params.bound_type.method(), method, "{name}");
+    }
+}
+
+#[test]
 fn ignored_models_go_and_repeats_are_numbered() {
     let mut file = file();
     file["models"][0]["ignore"] = json!(true);
