@@ -4,6 +4,7 @@ use burn::tensor::{DType, Tensor};
 use burn_crown::{BoundConfig, Bounded, GraphCache, Method, Perturbation, Specification};
 
 use crate::parameters::{map_parameters, read_parameters, to_vec};
+use crate::sound::METHODS;
 
 const STEP: f64 = 1e-6;
 
@@ -18,7 +19,7 @@ pub fn assert_gradients<const D: usize, M: Bounded>(module: &M, x: &Tensor<D>, r
     map_parameters(module.valid(), DType::F64, |name, _, _| {
         names.push(name.to_string());
     });
-    for method in [Method::Interval, Method::CrownIbp, Method::Crown] {
+    for method in METHODS {
         let trained = module.clone().train();
         let gradients = objective(&trained, x, radius, method).backward();
         let gradients = read_parameters(&trained, &gradients);

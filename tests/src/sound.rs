@@ -13,8 +13,8 @@ pub const ROUNDING: f64 = 1e-9;
 /// Sampled points of each image.
 const POINTS: usize = 40;
 
-/// The methods that are checked.
-const METHODS: [Method; 5] = [
+/// The methods that differ in how they bound an operator.
+pub const METHODS: [Method; 5] = [
     Method::Interval,
     Method::CrownIbp,
     Method::Crown,

@@ -12,6 +12,7 @@ use burn_crown::{
 };
 use burn_crown_tests::parameters::{map_parameters, read_parameters, to_vec};
 use burn_crown_tests::random_net::{ACTIVATIONS, Combine, RandomNet, Recipe};
+use burn_crown_tests::sound::METHODS;
 use burn_crown_tests::test_device;
 
 /// The step of the central differences: their error is about its square, and rounding about
@@ -268,13 +269,7 @@ fn elementwise_parameters_and_matrices() {
 
 /// The methods once each: but for rectifiers, functions have no choice of slopes.
 fn check_methods<M: Bounded, const D: usize>(net: &M, input: &Tensor<D>, region: &Perturbation) {
-    for method in [
-        Method::Interval,
-        Method::CrownIbp,
-        Method::Crown,
-        Method::Forward,
-        Method::ForwardBackward,
-    ] {
+    for method in METHODS {
         check(net, input, region, &BoundConfig::new(method));
     }
 }

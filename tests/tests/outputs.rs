@@ -5,19 +5,12 @@ use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Distribution, Tensor, activation::relu};
 use burn_crown::{
-    AnyTensor, BoundConfig, BoundError, Bounded, Bounds, GraphCache, Method, Perturbation,
-    Signature, Specification, TraceError, Verifier,
+    AnyTensor, BoundConfig, BoundError, Bounded, Bounds, GraphCache, Perturbation, Signature,
+    Specification, TraceError, Verifier,
 };
 use burn_crown_tests::parameters::to_vec;
+use burn_crown_tests::sound::METHODS;
 use burn_crown_tests::test_device;
-
-const METHODS: [Method; 5] = [
-    Method::Interval,
-    Method::CrownIbp,
-    Method::Crown,
-    Method::Forward,
-    Method::ForwardBackward,
-];
 
 /// Two heads on one body; the second is read by rows.
 #[derive(Module, Bounded, Debug)]

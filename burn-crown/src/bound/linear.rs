@@ -2,13 +2,13 @@
 //!
 //! The `D` elements of all perturbed inputs of an image stand side by side.
 
+use burn::tensor::{Int, Tensor};
+
 use super::backward::concretize;
 use super::intervals::Intervals;
 use crate::graph::{Graph, Source};
 use crate::ops::{Interval, Lines};
 use crate::tensor::AnyTensor;
-
-use burn::tensor::{Int, Tensor};
 
 /// Linear bounds of a node: nowhere above it and nowhere below it, for every input in the region.
 #[derive(Clone, Debug)]
@@ -33,10 +33,11 @@ impl Linear {
     /// coefficient is positive, the upper one where it is negative.
     pub(super) fn below(&self, form: &AnyTensor) -> Functions {
         let batch = self.constants.lower.shape()[0];
-        let [rows, features] = [0, 1].map(|dim| form.clone().flatten_features().shape()[dim]);
+        let shape = form.shape();
+        let (count, features) = (shape[0] / batch, shape[1..].iter().product());
         let columns = form
             .clone()
-            .reshape(&[batch, rows / batch, features])
+            .reshape(&[batch, count, features])
             .swap_dims(1, 2);
         let positive = columns.clone().clamp_min(0.0);
         // As a difference, so that a coefficient that is not a number stays one.
@@ -49,7 +50,7 @@ impl Linear {
         };
         Functions {
             coefficients: through(&self.coefficients),
-            constants: through(&self.constants).reshape(&[batch, rows / batch]),
+            constants: through(&self.constants).reshape(&[batch, count]),
         }
     }
 
@@ -227,12 +228,13 @@ impl Variables {
         let [batch, _, count] = [0, 1, 2].map(|dim| functions.coefficients.shape()[dim]);
         let smallest = |&(input, start): &(usize, usize)| {
             let end = start + known.graph.features(input);
+            let features = &known.graph.nodes[input].shape[1..];
             let form = functions
                 .coefficients
                 .clone()
                 .slice(&[(0, batch), (start, end), (0, count)])
                 .swap_dims(1, 2)
-                .reshape(&[batch * count, end - start]);
+                .reshape(&[&[batch * count], features].concat());
             concretize(form, known.get(input), batch, count)
         };
         self.starts

@@ -9,7 +9,7 @@ use burn_crown::{
 };
 use burn_crown_tests::differences::assert_gradients;
 use burn_crown_tests::parameters::{map_parameters, to_vec};
-use burn_crown_tests::sound::assert_sound;
+use burn_crown_tests::sound::{METHODS, assert_sound};
 use burn_crown_tests::test_device;
 
 /// How the factors are made of the input.
@@ -241,7 +241,7 @@ fn bounds_are_those_of_a_sum_of_element_wise_products() {
         let terms = Terms {
             halves: halves.clone(),
         };
-        for method in [Method::Interval, Method::CrownIbp, Method::Crown] {
+        for method in METHODS {
             for norm in [Norm::L1, Norm::L2, Norm::Linf] {
                 let own = bounds(&halves, &x, norm, method);
                 let others = bounds(&terms, &x, norm, method);

@@ -11,7 +11,7 @@ use burn_crown::{
 };
 use burn_crown_tests::parameters::{map_parameters, read_parameters, to_vec};
 use burn_crown_tests::regions::RandomRegion;
-use burn_crown_tests::sound::assert_sound;
+use burn_crown_tests::sound::{METHODS, assert_sound};
 use burn_crown_tests::test_device;
 
 /// A matrix behind the operator under test, so that its result is mixed, and a square, so that it is
@@ -176,7 +176,7 @@ fn assert_sound_in_f32<M: Bounded>(module: &M, forward: impl Fn(Tensor<3>) -> Te
             let analysis = GraphCache::new()
                 .analyse(module, input.clone(), &perturbation)
                 .unwrap_or_else(|error| panic!("{error}"));
-            for method in [Method::Interval, Method::CrownIbp, Method::Crown] {
+            for method in METHODS {
                 let bounds = analysis
                     .bounds(&Specification::Outputs, &BoundConfig::new(method))
                     .unwrap_or_else(|error| panic!("{error}"));
@@ -265,7 +265,7 @@ fn gradients_go_through_rearranged_parameters() {
     };
     test_device().seed(3);
     let net = table();
-    for method in [Method::Interval, Method::CrownIbp, Method::Crown] {
+    for method in METHODS {
         let trained = net.clone().train();
         let gradients = objective(&trained, method).backward();
         let gradients = read_parameters(&trained, &gradients);

@@ -7,7 +7,7 @@ use burn_crown::{
 use burn_crown_tests::parameters::to_vec;
 use burn_crown_tests::test_device;
 
-pub(crate) const METHODS: [Method; 3] = [Method::Interval, Method::CrownIbp, Method::Crown];
+pub(crate) use burn_crown_tests::sound::METHODS;
 
 /// How far rounding may take a value past a bound, relative to the largest value: of modules in
 /// `f64`, and of those that Burn computes in `f32` whatever the input is.

@@ -180,7 +180,7 @@ fn nothing_undefined_certifies() {
         cases.push((net, words().original() * 1e3));
     }
     for (net, input) in cases {
-        for method in [Method::Interval, Method::CrownIbp, Method::Crown] {
+        for method in burn_crown_tests::sound::METHODS {
             let perturbation = words().perturbation();
             let analysis = GraphCache::new().analyse(&net, input.clone(), &perturbation);
             let bounds = analysis

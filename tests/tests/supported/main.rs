@@ -15,6 +15,7 @@ use burn_crown::{
     Specification,
 };
 use burn_crown_tests::parameters::to_vec;
+use burn_crown_tests::sound::METHODS;
 use burn_crown_tests::test_device;
 
 /// A stock module or an operator, on an input of a shape.
@@ -50,15 +51,6 @@ impl<const D: usize> Bounded for Probe<D> {
         vec![(row.run)(input)]
     }
 }
-
-/// The columns.
-const METHODS: [Method; 5] = [
-    Method::Interval,
-    Method::CrownIbp,
-    Method::Crown,
-    Method::Forward,
-    Method::ForwardBackward,
-];
 
 /// Bounds of a row by a method, around an input of 1.
 fn bound(table: usize, row: usize, method: Method) -> Result<bool, BoundError> {

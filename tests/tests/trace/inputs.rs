@@ -4,8 +4,12 @@ use burn::module::Module;
 use burn::nn;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use burn_crown::{BoundError, Bounded, Input, Perturbation, Specification, TraceError, Verifier};
+use burn_crown::{
+    BoundConfig, BoundError, Bounded, Input, Method, Perturbation, Specification, TraceError,
+    Verifier,
+};
 use burn_crown_tests::parameters::to_vec;
+use burn_crown_tests::sound::METHODS;
 use burn_crown_tests::test_device;
 
 use crate::{input, linear};
@@ -31,30 +35,33 @@ fn a_second_input_fixed_or_perturbed() {
     let device = test_device();
     let second = Tensor::<2>::from_floats([[1., 2., -1., 0.5], [0.3, 0.1, 0.2, -2.0]], &device);
     let small = Perturbation::linf(0.1);
-    let widths = |inputs: Vec<Input>| {
-        let verifier = Verifier::new(module.clone());
+    let widths_by = |method: Method, inputs: Vec<Input>| {
+        let verifier = Verifier::new(module.clone()).with_config(BoundConfig::new(method));
         let bounds = verifier.bounds_of(inputs, &Specification::Outputs).unwrap();
         to_vec(bounds.upper - bounds.lower)
     };
     let (perturbed, fixed) = (Input::perturbed::<2>, Input::fixed::<2>);
-    let both = widths(vec![
-        perturbed(input(), small.clone()),
-        perturbed(second.clone(), small.clone()),
-    ]);
-    let first = widths(vec![
-        perturbed(input(), small.clone()),
-        fixed(second.clone()),
-    ]);
-    let last = widths(vec![
-        fixed(input()),
-        perturbed(second.clone(), small.clone()),
-    ]);
-    for ((both, first), last) in both.iter().zip(first).zip(last) {
-        assert!(first > 1e-3 && last > 1e-3, "{first} {last}");
-        assert!(
-            (both - first - last).abs() < 1e-5,
-            "{both} is not {first} + {last}"
-        );
+    for method in METHODS {
+        let widths = |inputs: Vec<Input>| widths_by(method, inputs);
+        let both = widths(vec![
+            perturbed(input(), small.clone()),
+            perturbed(second.clone(), small.clone()),
+        ]);
+        let first = widths(vec![
+            perturbed(input(), small.clone()),
+            fixed(second.clone()),
+        ]);
+        let last = widths(vec![
+            fixed(input()),
+            perturbed(second.clone(), small.clone()),
+        ]);
+        for ((both, first), last) in both.iter().zip(first).zip(last) {
+            assert!(first > 1e-3 && last > 1e-3, "{method}: {first} {last}");
+            assert!(
+                (both - first - last).abs() < 1e-5,
+                "{method}: {both} is not {first} + {last}"
+            );
+        }
     }
 
     // A fixed input of one row serves all images, and its values count.
