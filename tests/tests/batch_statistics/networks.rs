@@ -12,11 +12,13 @@ use crate::setup::{
     running_statistics, tensor,
 };
 
-const METHODS: [Method; 4] = [
+const METHODS: [Method; 6] = [
     Method::Interval,
     Method::CrownIbp,
     Method::Crown,
     Method::ConvexAdversarial,
+    Method::Forward,
+    Method::ForwardBackward,
 ];
 
 /// In `f64`; what batch statistics of nearly constant channels magnify is below it.
