@@ -1,9 +1,7 @@
 //! Bounds against the values at points of the region.
 
 use burn::tensor::{DType, Tensor};
-use burn_crown::{
-    AnyTensor, BoundConfig, Bounded, Bounds, GraphCache, Input, Method, Specification,
-};
+use burn_crown::{AnyTensor, BoundConfig, Bounded, Bounds, GraphCache, Input, Specification};
 use burn_crown_tests::parameters::to_vec;
 use burn_crown_tests::test_device;
 
