@@ -45,8 +45,8 @@ pub enum TraceError {
 
     /// An output is the same for every input of the region.
     #[error(
-        "the output does not depend on a perturbed input; a bound on it would certify nothing. \
-         Check that `forward` uses its input, and that the input is not fixed"
+        "the output does not depend on a perturbed input or parameter; a bound on it would certify \
+         nothing. Check that `forward` uses its input, and that the input is not fixed"
     )]
     IndependentOutput,
 
@@ -131,6 +131,24 @@ pub enum BoundError {
         output: usize,
         /// How many there are.
         outputs: usize,
+    },
+
+    /// A path that names no parameter.
+    #[error("the module has no float parameter or layer `{path}`; it has {known}")]
+    UnknownParameter {
+        /// The path that was given.
+        path: String,
+        /// Paths of parameters, those first that begin like it.
+        known: String,
+    },
+
+    /// A perturbation that describes no region around a parameter.
+    #[error("parameter `{path}`: {reason}")]
+    WeightPerturbation {
+        /// The parameter's path.
+        path: String,
+        /// What is wrong with it.
+        reason: Box<BoundError>,
     },
 
     /// A specification that does not fit the model's output.

@@ -33,7 +33,7 @@ pub(crate) enum Source {
     /// the input as it is given.
     Input(usize),
     /// A parameter or running statistic, by its position in the module, bound anew for every
-    /// analysis.
+    /// analysis. In a node that is perturbed, `[B, ...]`, each image has a copy of its region.
     Parameter(usize),
     /// A value that `forward` made itself.
     Constant(TensorData),

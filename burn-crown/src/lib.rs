@@ -5,6 +5,7 @@
 //! 2. Describe the region with a [`Perturbation`], the question with a [`Specification`], the
 //!    method with a [`BoundConfig`].
 //! 3. Ask a [`Verifier`] for [`Bounds`]. Positive lower bounds of all margins certify an image.
+//!    With a [`WeightPerturbation`], parameters may change too.
 //! 4. Train with [`train::RobustLearner`] in Burn's `SupervisedTraining`.
 //!
 //! ```
@@ -65,6 +66,7 @@ mod tensor;
 mod trace;
 pub mod train;
 mod verifier;
+mod weights;
 
 pub use bound::{Analysis, BoundConfig, Bounds, LowerSlope, Method, Projections, certified};
 pub use bounded::{Bounded, Signature};
@@ -75,6 +77,7 @@ pub use spec::Specification;
 pub use tensor::AnyTensor;
 pub use trace::{GraphCache, Statistics};
 pub use verifier::Verifier;
+pub use weights::WeightPerturbation;
 
 /// The README's example, as a test.
 #[cfg(doctest)]

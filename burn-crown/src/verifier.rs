@@ -8,6 +8,7 @@ use crate::error::BoundError;
 use crate::perturbation::Perturbation;
 use crate::spec::Specification;
 use crate::trace::GraphCache;
+use crate::weights::WeightPerturbation;
 
 /// A module whose outputs are bounded, with the recordings of its forward pass.
 ///
@@ -17,6 +18,7 @@ pub struct Verifier<M> {
     module: M,
     config: BoundConfig,
     output: usize,
+    weights: WeightPerturbation,
     cache: GraphCache,
 }
 
@@ -27,6 +29,7 @@ impl<M: Bounded> Verifier<M> {
             module,
             config: BoundConfig::new(Method::Crown),
             output: 0,
+            weights: WeightPerturbation::new(),
             cache: GraphCache::new(),
         }
     }
@@ -41,6 +44,14 @@ impl<M: Bounded> Verifier<M> {
     /// position from 0. One that it does not have is an error when bounds are asked for.
     pub fn with_output(mut self, output: usize) -> Self {
         self.output = output;
+        self
+    }
+
+    /// With parameters that may change, beside the inputs or alone: all bounds hold for every value
+    /// of theirs. To have them alone, give the inputs as [`Input::fixed`] to
+    /// [`bounds_of`](Self::bounds_of).
+    pub fn with_weights(mut self, weights: WeightPerturbation) -> Self {
+        self.weights = weights;
         self
     }
 
@@ -63,8 +74,8 @@ impl<M: Bounded> Verifier<M> {
     ///
     /// # Errors
     ///
-    /// If the forward pass cannot be bounded, the perturbation describes no region, or the
-    /// specification does not fit the output.
+    /// If the forward pass cannot be bounded, a perturbation describes no region, a perturbed
+    /// parameter does not exist, or the specification does not fit the output.
     pub fn bounds<const D: usize>(
         &self,
         input: Tensor<D>,
@@ -116,8 +127,7 @@ impl<M: Bounded> Verifier<M> {
         inputs: Vec<Input>,
         specification: &Specification,
     ) -> Result<Bounds, BoundError> {
-        let analysis = self.cache.analyse_inputs(&self.module, inputs)?;
-        let analysis = analysis.with_output(self.output)?;
+        let analysis = self.analyse_inputs(inputs)?;
         analysis.bounds(specification, &self.config)
     }
 
@@ -125,14 +135,25 @@ impl<M: Bounded> Verifier<M> {
     ///
     /// # Errors
     ///
-    /// If the forward pass cannot be bounded or has no such output, or the perturbation describes
-    /// no region.
+    /// If the forward pass cannot be bounded or has no such output, a perturbation describes no
+    /// region, or a perturbed parameter does not exist.
     pub fn analyse<const D: usize>(
         &self,
         input: Tensor<D>,
         perturbation: &Perturbation,
     ) -> Result<Analysis, BoundError> {
-        let analysis = self.cache.analyse(&self.module, input, perturbation)?;
+        self.analyse_inputs(vec![Input::perturbed(input, perturbation.clone())])
+    }
+
+    /// [`analyse`](Self::analyse) for a forward pass with several inputs, perturbed or fixed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`analyse`](Self::analyse).
+    pub fn analyse_inputs(&self, inputs: Vec<Input>) -> Result<Analysis, BoundError> {
+        let analysis = self
+            .cache
+            .analyse_weights(&self.module, inputs, &self.weights)?;
         analysis.with_output(self.output)
     }
 }

@@ -65,9 +65,12 @@ pub struct Analysis {
 }
 
 impl Analysis {
+    /// `parameters` are those of the module, in its order, `weights` the regions `[B, ...]` of those
+    /// that are perturbed.
     pub(crate) fn new(
         graph: Arc<Graph>,
         parameters: &[Parameter],
+        weights: &[Option<Region>],
         inputs: &[Input],
     ) -> Result<Self, BoundError> {
         let first = inputs[0].value();
@@ -75,7 +78,10 @@ impl Analysis {
             Ok(Some(match &node.source {
                 Source::Input(index) if node.perturbed => inputs[*index].region()?,
                 Source::Input(index) => Region::Fixed(inputs[*index].value().clone()),
-                Source::Parameter(position) => Region::Fixed(parameters[*position].value.clone()),
+                Source::Parameter(position) => match &weights[*position] {
+                    Some(region) if node.perturbed => region.clone(),
+                    _ => Region::Fixed(parameters[*position].for_node(&node.shape)),
+                },
                 Source::Constant(data) => {
                     Region::Fixed(AnyTensor::from_data_like(data.clone(), first))
                 }

@@ -1,8 +1,9 @@
 //! Matrix products of two values that both depend on the perturbed input.
 
 use super::lines::{Part, Signs};
+use super::matmul::{Matmul, norm_right, transpose};
 use super::product::{Mixture, Plane, alike, plane_above, plane_below, range};
-use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use super::{Ball, Contribution, Interval, Operand, Operator, Refusal, Region, Step};
 use crate::tensor::AnyTensor;
 
 /// `left · right`, `[B, ..., m, k]` by `[B, ..., k, n]`, both perturbed, with the dims in between
@@ -38,7 +39,16 @@ impl Operator for Bilinear {
 
     fn interval(&self, inputs: &[Region]) -> Region {
         let [x, y] = terms([0, 1].map(|index| inputs[index].interval()));
-        Region::Box(range(&x, &y).map(sum_terms))
+        let mut product = range(&x, &y).map(sum_terms);
+        if let Region::Ball(ball) = &inputs[1] {
+            product = product.intersect(by_ball(&inputs[0], ball));
+        }
+        if let Region::Ball(ball) = &inputs[0] {
+            // `(left · right)ᵀ = rightᵀ · leftᵀ`.
+            let turned = by_ball(&inputs[1].rearrange(transpose), &ball.map(transpose));
+            product = product.intersect(turned.map(transpose));
+        }
+        Region::Box(product)
     }
 
     fn workspace(&self, operands: &[&[usize]]) -> usize {
@@ -76,6 +86,22 @@ impl Operator for Bilinear {
             ],
             bias: Some(low.bias.add(high.bias)),
         }
+    }
+}
+
+/// The product of a region with a ball on its right.
+///
+/// `x · (c + δ) = x · c + x · δ`, and by Hölder's inequality no element of `x · δ` is larger than
+/// the dual norm of the largest `|x|` times the radii. The ball's box alone gives their sum.
+fn by_ball(x: &Region, ball: &Ball) -> Interval {
+    let center = Region::Fixed(ball.center.clone());
+    let Interval { lower, upper } = Matmul.interval(&[x.clone(), center]).interval();
+    let ends = x.interval();
+    let largest = ends.lower.abs().max(ends.upper.abs());
+    let deviation = norm_right(largest, ball.radius.clone(), ball.dual);
+    Interval {
+        lower: lower.sub(deviation.clone()),
+        upper: upper.add(deviation),
     }
 }
 

@@ -87,7 +87,8 @@ impl Operator for Matmul {
     }
 }
 
-fn transpose(x: AnyTensor) -> AnyTensor {
+/// With the last two dims swapped.
+pub(super) fn transpose(x: AnyTensor) -> AnyTensor {
     let rank = x.rank();
     x.swap_dims(rank - 2, rank - 1)
 }

@@ -91,6 +91,16 @@ impl Ball {
         }
     }
 
+    /// The image under a rearrangement of elements.
+    pub(crate) fn map(&self, f: impl Fn(AnyTensor) -> AnyTensor) -> Self {
+        Self {
+            center: f(self.center.clone()),
+            radius: f(self.radius.clone()),
+            dual: self.dual,
+            range: self.range.clone().map(|range| range.map(f)),
+        }
+    }
+
     /// Whether broadcasting against `other` copies elements, which makes it no ball of the copies.
     fn is_widened_by(&self, other: &AnyTensor) -> bool {
         self.center
@@ -144,12 +154,7 @@ impl Region {
         match self {
             Region::Fixed(value) => Region::Fixed(f(value.clone())),
             Region::Box(interval) => Region::Box(interval.clone().map(f)),
-            Region::Ball(ball) => Region::Ball(Ball {
-                center: f(ball.center.clone()),
-                radius: f(ball.radius.clone()),
-                dual: ball.dual,
-                range: ball.range.clone().map(|range| range.map(f)),
-            }),
+            Region::Ball(ball) => Region::Ball(ball.map(f)),
             Region::Substitution(rows) => Region::Box(rows.map(f).hull()),
         }
     }

@@ -36,6 +36,14 @@ impl AnyTensor {
         Self(Dispatch::float_expand(self.0, Shape::from(shape.to_vec())))
     }
 
+    /// The tensor `count` times over, in a dim of its own: `[…]` to `[count, …]`.
+    pub(crate) fn copies(self, count: usize) -> Self {
+        let shape = self.shape();
+        let with = |first: usize| [&[first], shape.as_slice()].concat();
+        let one = self.reshape(&with(1));
+        one.expand(&with(count))
+    }
+
     /// Each row of the first dim `times` times over: `[B, …]` to `[B · times, …]`.
     pub(crate) fn repeat_rows(self, times: usize) -> Self {
         if times == 1 {

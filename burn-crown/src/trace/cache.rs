@@ -14,6 +14,7 @@ use crate::error::{BoundError, TraceError};
 use crate::graph::Graph;
 use crate::perturbation::Perturbation;
 use crate::tensor::AnyTensor;
+use crate::weights::WeightPerturbation;
 
 /// The recorded forward passes of one module, one for each input shape; clones share them.
 ///
@@ -34,7 +35,11 @@ type Entries = VecDeque<(Key, Arc<Graph>)>;
 struct Key {
     module: &'static str,
     shapes: Vec<Vec<usize>>,
+    batch: usize,
+    /// Which inputs are.
     perturbed: Vec<bool>,
+    /// Which parameters are perturbed.
+    weights: Vec<bool>,
     dtype: DType,
     identities: Vec<ParamId>,
     /// The paths of the layers of batch normalisation with the statistics of the clean batch.
@@ -84,7 +89,27 @@ impl GraphCache {
         module: &M,
         inputs: Vec<Input>,
     ) -> Result<Analysis, BoundError> {
-        let (shapes, perturbed) = check_inputs::<M>(&inputs)?;
+        self.analyse_weights(module, inputs, &WeightPerturbation::new())
+    }
+
+    /// [`analyse_inputs`](Self::analyse_inputs) for a module whose parameters may change too. The
+    /// inputs may all be fixed; then the first says how large the batch is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`analyse`](Self::analyse), and if a path names no parameter or a perturbation
+    /// describes no region around the parameter.
+    pub fn analyse_weights<M: Bounded>(
+        &self,
+        module: &M,
+        inputs: Vec<Input>,
+        weights: &WeightPerturbation,
+    ) -> Result<Analysis, BoundError> {
+        let Shapes {
+            shapes,
+            perturbed,
+            batch,
+        } = check_inputs::<M>(&inputs, weights)?;
         // Brings pending updates of running statistics up to date, as `valid` does for the
         // forward pass that is recorded.
         let _ = module.valid();
@@ -94,16 +119,19 @@ impl GraphCache {
         for other in values.iter().chain(others) {
             values[0].check_compatible(other)?;
         }
+        let regions = weights.regions(&parameters, batch)?;
         let key = Key {
             module: type_name::<M>(),
             shapes,
+            batch,
             perturbed,
+            weights: regions.iter().map(Option::is_some).collect(),
             dtype: values[0].dtype(),
             identities: parameters.iter().map(|parameter| parameter.id).collect(),
             by_batch: self.by_batch(module),
         };
         let graph = self.graph(module, key, &values)?;
-        Analysis::new(graph, &parameters, &inputs)
+        Analysis::new(graph, &parameters, &regions, &inputs)
     }
 
     fn by_batch<M: Bounded>(&self, module: &M) -> Vec<String> {
@@ -133,12 +161,12 @@ impl GraphCache {
         }
         let mut record = record::record(module, inputs)?;
         fold::fold_constants(&mut record);
-        let batch = key
-            .perturbed
-            .iter()
-            .position(|&perturbed| perturbed)
-            .map_or(0, |first| key.shapes[first][0]);
-        let lower = |by_batch| lower::lower(&record, &key.perturbed, batch, by_batch);
+        let lower = |by_batch| {
+            let Key {
+                perturbed, weights, ..
+            } = &key;
+            lower::lower(&record, perturbed, weights, key.batch, by_batch)
+        };
         let mut graph = lower(&[])?;
         // In inference, as it was recorded: in training a forward pass may draw random numbers,
         // and changes the running statistics.
@@ -153,8 +181,19 @@ impl GraphCache {
     }
 }
 
-/// The shapes of the inputs, and which of them are perturbed, if they fit the forward pass.
-fn check_inputs<M: Bounded>(inputs: &[Input]) -> Result<(Vec<Vec<usize>>, Vec<bool>), BoundError> {
+/// What a recording depends on of the inputs.
+struct Shapes {
+    shapes: Vec<Vec<usize>>,
+    /// Which inputs are.
+    perturbed: Vec<bool>,
+    batch: usize,
+}
+
+/// The shapes of the inputs, if they fit the forward pass.
+fn check_inputs<M: Bounded>(
+    inputs: &[Input],
+    weights: &WeightPerturbation,
+) -> Result<Shapes, BoundError> {
     let signature = M::signature();
     let shapes: Vec<Vec<usize>> = inputs.iter().map(|input| input.value().shape()).collect();
     let perturbed: Vec<bool> = inputs.iter().map(Input::is_perturbed).collect();
@@ -189,8 +228,15 @@ fn check_inputs<M: Bounded>(inputs: &[Input]) -> Result<(Vec<Vec<usize>>, Vec<bo
             }
         }
     }
-    if batch.is_none() {
-        return Err(TraceError::IndependentOutput.into());
+    // Beside perturbed parameters, all inputs may be fixed.
+    let fixed = shapes.first().map(|shape| shape[0]);
+    let batch = batch.or_else(|| fixed.filter(|_| !weights.is_empty()));
+    match batch {
+        Some(batch) => Ok(Shapes {
+            shapes,
+            perturbed,
+            batch,
+        }),
+        None => Err(TraceError::IndependentOutput.into()),
     }
-    Ok((shapes, perturbed))
 }

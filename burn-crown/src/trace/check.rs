@@ -71,7 +71,7 @@ fn evaluate<M: Bounded>(
     for node in &graph.nodes {
         let value = match &node.source {
             Source::Input(index) => inputs[*index].clone(),
-            Source::Parameter(position) => parameters[*position].value.clone(),
+            Source::Parameter(position) => parameters[*position].for_node(&node.shape),
             Source::Constant(data) => AnyTensor::from_data_like(data.clone(), &inputs[0]),
             Source::Operator { operator, inputs } => {
                 let operands: Vec<_> = inputs.iter().map(|&input| values[input].clone()).collect();

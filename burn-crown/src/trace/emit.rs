@@ -7,9 +7,10 @@ use burn::backend::ir::{BinaryOpIr, DimOpIr, MaskFillOpIr, TensorIr, UnaryOpIr};
 use burn::tensor::TensorData;
 
 use super::lower::{Layout, Lowering, Value};
+use super::shared::{self, aligned, meeting, node_shape, with_images};
 use crate::ops::{
-    Bilinear, Conv, Div, Elementwise, Geometry, Kernel, LogSoftmax, Matmul, Movement, Mul, Neg,
-    Operator, Permute, Power, Product, Recip, Reduce, Refusal, Select, Softmax,
+    Bilinear, Div, Elementwise, LeakyRelu, LogSoftmax, Matmul, Mul, Neg, Operator, Permute, Power,
+    Product, Recip, Reduce, Refusal, Relu, Select, Softmax, Sub,
 };
 
 /// Adds an operator whose operands keep the batch apart.
@@ -25,24 +26,52 @@ pub(super) fn apply(
 }
 
 pub(super) fn operands<'a>(
-    graph: &Lowering,
+    graph: &mut Lowering,
     irs: impl IntoIterator<Item = &'a TensorIr>,
 ) -> Result<Vec<usize>, Refusal> {
     irs.into_iter().map(|ir| plain(graph, ir)).collect()
 }
 
 /// A node whose batch is a dim of its own.
-pub(super) fn plain(graph: &Lowering, ir: &TensorIr) -> Result<usize, Refusal> {
-    plain_node(graph.value(ir))
+pub(super) fn plain(graph: &mut Lowering, ir: &TensorIr) -> Result<usize, Refusal> {
+    plain_node(graph, graph.value(ir))
 }
 
-fn plain_node(value: Value) -> Result<usize, Refusal> {
-    if value.layout != Layout::Plain {
-        return Err(Refusal::mixes_batch(
+pub(super) fn plain_node(graph: &mut Lowering, value: Value) -> Result<usize, Refusal> {
+    match value.layout {
+        Layout::Plain => Ok(value.node),
+        // A row for each image. One row for all of them has another shape than was recorded.
+        Layout::Shared if graph.shape(value.node).get(1) == Some(&graph.batch()) => {
+            with_images(graph, value.node)
+        }
+        Layout::Shared => Err(shared::unknown()),
+        Layout::Merged | Layout::Swapped => Err(Refusal::mixes_batch(
             "it works on the batch merged with another dim, or in another place",
-        ));
+        )),
     }
-    Ok(value.node)
+}
+
+/// A value whose batch is a dim of its own, or that has none.
+pub(super) fn unmixed(graph: &mut Lowering, ir: &TensorIr) -> Result<Value, Refusal> {
+    let value = graph.value(ir);
+    if value.layout != Layout::Shared {
+        plain_node(graph, value)?;
+    }
+    Ok(value)
+}
+
+/// Adds an operator to operands of one layout, which its result has too.
+pub(super) fn apply_in(
+    graph: &mut Lowering,
+    layout: Layout,
+    operator: impl Operator + 'static,
+    inputs: Vec<usize>,
+    out: &TensorIr,
+) -> Result<(), Refusal> {
+    let shape = node_shape(graph, layout, &out.shape.to_vec());
+    let node = graph.apply(operator, inputs, shape)?;
+    graph.define(out, node, layout);
+    Ok(())
 }
 
 pub(super) fn unary(
@@ -80,41 +109,69 @@ pub(super) fn binary(
 fn combine(
     graph: &mut Lowering,
     operator: impl Operator + 'static,
-    [left, right]: [Value; 2],
+    values: [Value; 2],
     out: &TensorIr,
 ) -> Result<(), Refusal> {
-    let merged = |value: Value| value.layout == Layout::Merged;
-    if !merged(left) && !merged(right) {
-        let inputs = [left, right].into_iter().map(plain_node);
-        let inputs = inputs.collect::<Result<_, _>>()?;
-        return apply(graph, operator, inputs, out);
-    }
-    let merged_node = if merged(left) { left.node } else { right.node };
-    let shape = graph.shape(merged_node).to_vec();
-    let mut aligned = |value: Value| {
-        if merged(value) && graph.shape(value.node)[..2] == shape[..2] {
-            return Ok(value.node);
-        }
-        split_fixed(graph, value)
-    };
-    let inputs = vec![aligned(left)?, aligned(right)?];
-    apply_merged(graph, operator, inputs, out)
+    let value = combined(graph, operator, values, &out.shape.to_vec())?;
+    graph.define(out, value.node, value.layout);
+    Ok(())
+}
+
+/// An operator on two values, element by element with broadcasting to a recorded shape.
+pub(super) fn combined(
+    graph: &mut Lowering,
+    operator: impl Operator + 'static,
+    values: [Value; 2],
+    recorded: &[usize],
+) -> Result<Value, Refusal> {
+    let layout = meeting(graph, &values);
+    let nodes = values
+        .into_iter()
+        .map(|value| aligned(graph, value, layout))
+        .collect::<Result<_, _>>()?;
+    let shape = node_shape(graph, layout, recorded);
+    let node = graph.apply(operator, nodes, shape)?;
+    Ok(Value { node, layout })
 }
 
 /// A product, by the operator that fits its factors.
 pub(super) fn multiply(graph: &mut Lowering, op: &BinaryOpIr) -> Result<(), Refusal> {
-    let factors = [graph.value(&op.lhs), graph.value(&op.rhs)];
-    let [left, right] = factors;
-    if factors
-        .iter()
-        .any(|factor| !graph.is_perturbed(factor.node))
-    {
-        return combine(graph, Mul, factors, &op.out);
-    }
-    if left.node == right.node && left.layout == right.layout {
+    let [left, right] = [graph.value(&op.lhs), graph.value(&op.rhs)];
+    let same = left.node == right.node && left.layout == right.layout;
+    if same && graph.is_perturbed(left.node) {
         return element_wise(graph, Elementwise(Power(2.0)), &op.lhs, &op.out);
     }
-    combine(graph, Product, factors, &op.out)
+    let value = multiplied(graph, [left, right], &op.out.shape.to_vec())?;
+    graph.define(&op.out, value.node, value.layout);
+    Ok(())
+}
+
+/// The product of two values, with a recorded shape, by the operator that fits them.
+pub(super) fn multiplied(
+    graph: &mut Lowering,
+    factors: [Value; 2],
+    recorded: &[usize],
+) -> Result<Value, Refusal> {
+    if factors.iter().all(|factor| graph.is_perturbed(factor.node)) {
+        combined(graph, Product, factors, recorded)
+    } else {
+        combined(graph, Mul, factors, recorded)
+    }
+}
+
+/// The rectifier with a learned slope below zero, `max(x, 0) − slope · max(−x, 0)`.
+pub(super) fn prelu(graph: &mut Lowering, op: &BinaryOpIr) -> Result<(), Refusal> {
+    let (x, slope) = (graph.value(&op.lhs), graph.value(&op.rhs));
+    if !graph.is_perturbed(slope.node) {
+        return binary(graph, LeakyRelu { slope: None }, op);
+    }
+    let recorded = op.out.shape.to_vec();
+    let shape = graph.shape(x.node).to_vec();
+    let above = graph.apply(Relu, vec![x.node], shape.clone())?;
+    let negated = graph.apply(Neg, vec![x.node], shape.clone())?;
+    let below = graph.apply(Relu, vec![negated], shape)?;
+    let below = multiplied(graph, [Value { node: below, ..x }, slope], &recorded)?;
+    combine(graph, Sub, [Value { node: above, ..x }, below], &op.out)
 }
 
 /// A quotient; by a perturbed divisor, the product with its reciprocal.
@@ -126,23 +183,9 @@ pub(super) fn divide(graph: &mut Lowering, op: &BinaryOpIr) -> Result<(), Refusa
     let shape = graph.shape(divisor.node).to_vec();
     let node = graph.apply(Elementwise(Recip), vec![divisor.node], shape)?;
     let factors = [dividend, Value { node, ..divisor }];
-    if graph.is_perturbed(dividend.node) {
-        combine(graph, Product, factors, &op.out)
-    } else {
-        combine(graph, Mul, factors, &op.out)
-    }
-}
-
-/// A product with a kernel, of one that moves as `movement` says.
-pub(super) fn kernel(
-    graph: &mut Lowering,
-    movement: impl Movement + 'static,
-    input_and_weight: [&TensorIr; 2],
-    bias: &Option<TensorIr>,
-    out: &TensorIr,
-) -> Result<(), Refusal> {
-    let inputs = operands(graph, input_and_weight.into_iter().chain(bias))?;
-    apply(graph, Kernel(movement), inputs, out)
+    let value = multiplied(graph, factors, &op.out.shape.to_vec())?;
+    graph.define(&op.out, value.node, value.layout);
+    Ok(())
 }
 
 /// A constant where a mask holds.
@@ -159,32 +202,6 @@ pub(super) fn mask_fill(graph: &mut Lowering, op: &MaskFillOpIr) -> Result<(), R
     apply(graph, Select, vec![input, mask, value], &op.out)
 }
 
-/// Adds an operator whose result was recorded with the batch merged with its second dim.
-pub(super) fn apply_merged(
-    graph: &mut Lowering,
-    operator: impl Operator + 'static,
-    inputs: Vec<usize>,
-    out: &TensorIr,
-) -> Result<(), Refusal> {
-    let batch = graph.batch();
-    let shape = [&[batch, out.shape[0] / batch], &out.shape.to_vec()[1..]].concat();
-    let node = graph.apply(operator, inputs, shape)?;
-    graph.define(out, node, Layout::Merged);
-    Ok(())
-}
-
-/// A fixed operand `[1, ...]` of a merged one, with a dim of its own for the batch.
-pub(super) fn split_fixed(graph: &mut Lowering, value: Value) -> Result<usize, Refusal> {
-    let shape = graph.shape(value.node).to_vec();
-    if value.layout != Layout::Plain || graph.is_perturbed(value.node) || shape.first() != Some(&1)
-    {
-        return Err(Refusal::mixes_batch(
-            "its operands merge the batch with different dims",
-        ));
-    }
-    graph.reshape(value.node, [&[1], shape.as_slice()].concat())
-}
-
 pub(super) fn matmul(
     graph: &mut Lowering,
     lhs: &TensorIr,
@@ -192,7 +209,13 @@ pub(super) fn matmul(
     out: &TensorIr,
 ) -> Result<(), Refusal> {
     let (left, right) = (graph.value(lhs), graph.value(rhs));
-    let shared = right.layout == Layout::Plain && !graph.is_perturbed(right.node);
+    if [left, right]
+        .iter()
+        .any(|value| value.layout == Layout::Shared)
+    {
+        return shared::matmul(graph, [left, right], out);
+    }
+    let is_fixed = right.layout == Layout::Plain && !graph.is_perturbed(right.node);
     match left.layout {
         Layout::Plain => {
             let inputs = operands(graph, [lhs, rhs])?;
@@ -201,22 +224,18 @@ pub(super) fn matmul(
             }
             return apply(graph, Matmul, inputs, out);
         }
-        Layout::Swapped if shared && graph.shape(right.node)[0] == 1 => {
+        Layout::Swapped if is_fixed && graph.shape(right.node)[0] == 1 => {
             let shape = vec![out.shape[1], out.shape[0], out.shape[2]];
             let node = graph.apply(Matmul, vec![left.node, right.node], shape)?;
             graph.define(out, node, Layout::Swapped);
             return Ok(());
         }
-        Layout::Merged if shared && graph.shape(right.node).len() == 2 => {}
-        _ => {
-            return Err(Refusal::mixes_batch(
-                "its operands merge the batch with another dim, or move it",
-            ));
-        }
+        Layout::Merged if is_fixed && graph.shape(right.node).len() == 2 => {}
+        _ => return Err(shared::mixed()),
     }
     let matrix = [&[1], graph.shape(right.node)].concat();
     let right = graph.reshape(right.node, matrix)?;
-    apply_merged(graph, Matmul, vec![left.node, right], out)
+    apply_in(graph, Layout::Merged, Matmul, vec![left.node, right], out)
 }
 
 pub(super) fn reshape(
@@ -229,6 +248,12 @@ pub(super) fn reshape(
         plain(graph, input)?;
     }
     let shape = out.shape.to_vec();
+    if value.layout == Layout::Shared {
+        let own = node_shape(graph, value.layout, &shape);
+        let node = graph.reshape(value.node, own)?;
+        graph.define(out, node, value.layout);
+        return Ok(());
+    }
     let (batch, perturbed) = (graph.batch(), graph.is_perturbed(value.node));
     if !perturbed || shape.first() == Some(&batch) {
         let node = graph.reshape(value.node, shape)?;
@@ -248,22 +273,6 @@ pub(super) fn reshape(
     }
 }
 
-pub(super) fn conv(
-    graph: &mut Lowering,
-    geometry: Geometry,
-    one_dimensional: bool,
-    input_and_weight: [&TensorIr; 2],
-    bias: &Option<TensorIr>,
-    out: &TensorIr,
-) -> Result<(), Refusal> {
-    let conv = Conv {
-        geometry,
-        one_dimensional,
-    };
-    let inputs = operands(graph, input_and_weight.into_iter().chain(bias))?;
-    apply(graph, conv, inputs, out)
-}
-
 pub(super) fn permute(
     graph: &mut Lowering,
     input: &TensorIr,
@@ -275,6 +284,11 @@ pub(super) fn permute(
     if value.layout == Layout::Swapped && swaps {
         graph.define(out, value.node, Layout::Plain);
         return Ok(());
+    }
+    if value.layout == Layout::Shared {
+        let axes = [0].into_iter().chain(axes.iter().map(|axis| axis + 1));
+        let axes = axes.collect();
+        return apply_in(graph, value.layout, Permute { axes }, vec![value.node], out);
     }
     let input = plain(graph, input)?;
     if swaps && graph.is_perturbed(input) && graph.shape(input)[1] == 1 {
@@ -301,6 +315,7 @@ pub(super) fn softmax(
     let value = graph.value(&op.input);
     let dim = match (value.layout, op.axis) {
         (Layout::Plain, axis) => axis,
+        (Layout::Shared, axis) => axis + 1,
         // Merged dims hold the batch.
         (Layout::Merged, 0) => 0,
         (Layout::Merged, axis) => axis + 1,
@@ -330,10 +345,13 @@ pub(super) fn reduce(
     dims: Vec<usize>,
     mean: bool,
 ) -> Result<(), Refusal> {
-    let node = plain(graph, input)?;
+    let value = unmixed(graph, input)?;
     let count: usize = dims.iter().map(|&dim| input.shape[dim]).product();
-    let factor = if mean { 1.0 / count as f64 } else { 1.0 };
-    apply(graph, Reduce { dims, factor }, vec![node], out)
+    let sum = Reduce {
+        dims: dims.iter().map(|dim| dim + value.layout.shift()).collect(),
+        factor: if mean { 1.0 / count as f64 } else { 1.0 },
+    };
+    apply_in(graph, value.layout, sum, vec![value.node], out)
 }
 
 /// A sum or mean over everything: `[1]`.
@@ -343,13 +361,17 @@ pub(super) fn reduce_all(
     out: &TensorIr,
     mean: bool,
 ) -> Result<(), Refusal> {
-    let node = plain(graph, input)?;
-    let shape = graph.shape(node).to_vec();
-    let count: usize = shape.iter().product();
-    let factor = if mean { 1.0 / count as f64 } else { 1.0 };
-    let dims: Vec<usize> = (0..shape.len()).collect();
-    let total = graph.apply(Reduce { dims, factor }, vec![node], vec![1; shape.len()])?;
-    let node = graph.reshape(total, out.shape.to_vec())?;
-    graph.define(out, node, Layout::Plain);
+    let value = unmixed(graph, input)?;
+    let (shift, rank) = (value.layout.shift(), input.shape.num_dims());
+    let count = input.shape.num_elements();
+    let sum = Reduce {
+        dims: (shift..rank + shift).collect(),
+        factor: if mean { 1.0 / count as f64 } else { 1.0 },
+    };
+    let ones = node_shape(graph, value.layout, &vec![1; rank]);
+    let total = graph.apply(sum, vec![value.node], ones)?;
+    let shape = node_shape(graph, value.layout, &out.shape.to_vec());
+    let node = graph.reshape(total, shape)?;
+    graph.define(out, node, value.layout);
     Ok(())
 }

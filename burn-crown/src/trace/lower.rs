@@ -9,27 +9,30 @@ use burn::backend::ir::{OperationIr, TensorId, TensorIr};
 use burn::tensor::TensorData;
 
 use super::composite::{self, Composite};
-use super::operators;
 use super::record::Record;
+use super::{emit, operators};
 use crate::error::TraceError;
 use crate::graph::{Graph, Node, Source};
 use crate::ops::{Operand, Operator, Refusal, Reshape};
 
-/// Builds the graph of a record. `perturbed` says which inputs are; the layers of batch
-/// normalisation at the paths `by_batch` get the statistics of the clean batch.
+/// Builds the graph of a record. `perturbed` says which inputs are, `weights` which parameters; the
+/// layers of batch normalisation at the paths `by_batch` get the statistics of the clean batch.
 pub(super) fn lower(
     record: &Record,
     perturbed: &[bool],
+    weights: &[bool],
     batch: usize,
     by_batch: &[String],
 ) -> Result<Graph, TraceError> {
     let mut lowering = Lowering {
         record,
         perturbed,
+        weights,
         batch,
         by_batch,
         nodes: Vec::new(),
         modules: Vec::new(),
+        images: Vec::new(),
         values: HashMap::new(),
         clean: HashMap::new(),
     };
@@ -95,17 +98,23 @@ pub(super) enum Layout {
     /// With the first two dims swapped, `[1, B, F]` for a node `[B, 1, F]`: Burn does so before a
     /// product of single rows with a matrix.
     Swapped,
+    /// Without the batch, `[I, O]` for a node `[B, I, O]`: all images share the value, which is a
+    /// perturbed parameter or computed from one, and each has a copy of it.
+    Shared,
 }
 
 /// A graph under construction.
 pub(super) struct Lowering<'a> {
     record: &'a Record,
     perturbed: &'a [bool],
+    weights: &'a [bool],
     batch: usize,
     by_batch: &'a [String],
     nodes: Vec<Node>,
     /// For each node, the module that made it, for error messages; none before the first layer.
     modules: Vec<Option<String>>,
+    /// For each node, whether it depends on an input.
+    images: Vec<bool>,
     values: HashMap<TensorId, Value>,
     /// For perturbed nodes, the node of their clean value, where there is one.
     clean: HashMap<usize, usize>,
@@ -136,14 +145,13 @@ impl Lowering<'_> {
             // The forward pass returned its input, a parameter or a constant.
             None => self.leaf(id, None)?,
         };
-        if output.layout != Layout::Plain {
-            return Err(self.mixes_batch(
+        emit::plain_node(self, output).map_err(|_| {
+            self.mixes_batch(
                 "forward",
                 output.node,
-                "the output merges it with another dim, or moves it",
-            ));
-        }
-        Ok(output.node)
+                "the output merges it with another dim, moves it, or has none",
+            )
+        })
     }
 
     fn lower<'a>(
@@ -168,11 +176,10 @@ impl Lowering<'_> {
         };
         lowered.map_err(|refusal| {
             let operator = operators::name(operation);
-            let module = reads
-                .iter()
-                .filter_map(|input| self.values.get(&input.id))
-                .find_map(|value| self.modules[value.node].as_deref());
-            let module = describe(module);
+            let read = reads.iter().filter_map(|input| self.values.get(&input.id));
+            let nodes: Vec<usize> = read.map(|value| value.node).collect();
+            let module = self.provenance(&nodes);
+            let module = describe(module.as_deref());
             match refusal {
                 Refusal::Unsupported(reason) => TraceError::Unsupported {
                     operator,
@@ -203,10 +210,17 @@ impl Lowering<'_> {
             (None, Some((param, owner))) => (Source::Parameter(*param), Some(owner.clone())),
             (None, None) => (Source::Constant(data.clone()), None),
         };
-        let perturbed = input.is_some_and(|index| self.perturbed[index]);
+        let (perturbed, layout, shape) = match source {
+            Source::Input(index) => (self.perturbed[index], Layout::Plain, shape),
+            Source::Parameter(position) if self.weights[position] => {
+                let shape = [&[self.batch], shape.as_slice()].concat();
+                (true, Layout::Shared, shape)
+            }
+            _ => (false, Layout::Plain, shape),
+        };
         let value = Value {
             node: self.push(source, shape, perturbed, module),
-            layout: Layout::Plain,
+            layout,
         };
         self.values.insert(id, value);
         Ok(value)
@@ -219,6 +233,11 @@ impl Lowering<'_> {
         perturbed: bool,
         module: Option<String>,
     ) -> usize {
+        self.images.push(match &source {
+            Source::Input(_) => true,
+            Source::Parameter(_) | Source::Constant(_) => false,
+            Source::Operator { inputs, .. } => inputs.iter().any(|&input| self.images[input]),
+        });
         self.nodes.push(Node {
             source,
             shape,
@@ -249,6 +268,11 @@ impl Lowering<'_> {
 
     pub(super) fn is_perturbed(&self, node: usize) -> bool {
         self.nodes[node].perturbed
+    }
+
+    /// Whether a node depends on an input, perturbed or fixed.
+    pub(super) fn depends_on_images(&self, node: usize) -> bool {
+        self.images[node]
     }
 
     pub(super) fn batch(&self) -> usize {
@@ -316,13 +340,12 @@ impl Lowering<'_> {
         Ok(self.push(source, shape, perturbed, module))
     }
 
-    /// The owner of a parameter that the operator reads, else the module of its first perturbed
-    /// input.
+    /// The owner of a parameter that the operator reads, else the module of its first input.
     fn provenance(&self, inputs: &[usize]) -> Option<String> {
-        let of = |perturbed: bool| {
+        let of = |images: bool| {
             inputs
                 .iter()
-                .filter(move |&&node| self.is_perturbed(node) == perturbed)
+                .filter(move |&&node| self.images[node] == images)
                 .find_map(|&node| self.modules[node].clone())
         };
         of(false).or_else(|| of(true))

@@ -5,6 +5,7 @@ mod batch_norms;
 mod cache;
 mod check;
 mod composite;
+mod convolve;
 mod emit;
 mod fold;
 mod lower;
@@ -16,6 +17,7 @@ mod parameters;
 mod rearrange;
 mod record;
 mod separable;
+mod shared;
 mod statistics;
 
 pub(crate) use batch_norms::{BatchNormLayer, batch_norms};

@@ -1,32 +1,41 @@
 //! Normalization that Burn records as one operator.
 
-use burn::backend::ir::{BatchNormOpIr, LayerNormOpIr, TensorIr};
+use burn::backend::ir::{BatchNormOpIr, LayerNormOpIr};
 
-use super::emit::{operands, plain};
-use super::lower::{Layout, Lowering};
+use super::convolve::per_channel;
+use super::emit::{combined, multiplied, plain, plain_node};
+use super::lower::{Layout, Lowering, Value};
+use super::shared::reshaped;
 use super::statistics::of_clean_batch;
 use crate::ops::{
-    Add, AddScalar, BatchNorm, Center, Elementwise, Mul, Power, Product, Reduce, Refusal, Within,
+    Add, AddScalar, BatchNorm, Center, Elementwise, Power, Product, Reduce, Refusal, Sub, Within,
 };
 
 /// Batch normalisation; where the batch is merged with another dim, the channels are behind both.
 pub(super) fn batch_norm(graph: &mut Lowering, op: &BatchNormOpIr) -> Result<(), Refusal> {
     let input = graph.value(&op.x);
     let channels = match input.layout {
-        Layout::Merged => 2,
+        Layout::Merged | Layout::Shared => 2,
         Layout::Plain | Layout::Swapped => 1,
     };
     if input.layout == Layout::Swapped {
         plain(graph, &op.x)?;
     }
+    let statistics = if graph.is_by_batch(&op.mean) {
+        let layout = Layout::Plain;
+        let nodes = of_clean_batch(graph, input.node, channels)?;
+        nodes.map(|node| Value { node, layout })
+    } else {
+        [graph.value(&op.mean), graph.value(&op.variance)]
+    };
+    let parameters = [graph.value(&op.gamma), graph.value(&op.beta)];
+    let numbers = [parameters, statistics].concat();
+    if numbers.iter().any(|number| number.layout == Layout::Shared) {
+        return perturbed_batch_norm(graph, op, parameters, statistics);
+    }
     let mut inputs = vec![input.node];
-    inputs.extend(operands(
-        graph,
-        [&op.gamma, &op.beta, &op.mean, &op.variance],
-    )?);
-    if graph.is_by_batch(&op.mean) {
-        let statistics = of_clean_batch(graph, input.node, channels)?;
-        inputs[3..].copy_from_slice(&statistics);
+    for number in numbers {
+        inputs.push(plain_node(graph, number)?);
     }
     let norm = BatchNorm {
         channels,
@@ -35,6 +44,31 @@ pub(super) fn batch_norm(graph: &mut Lowering, op: &BatchNormOpIr) -> Result<(),
     let shape = graph.shape(input.node).to_vec();
     let node = graph.apply(norm, inputs, shape)?;
     graph.define(&op.out, node, input.layout);
+    Ok(())
+}
+
+/// Batch normalisation by perturbed parameters or statistics, as a chain of operators.
+fn perturbed_batch_norm(
+    graph: &mut Lowering,
+    op: &BatchNormOpIr,
+    parameters: [Value; 2],
+    statistics: [Value; 2],
+) -> Result<(), Refusal> {
+    let recorded = op.out.shape.to_vec();
+    let rank = recorded.len();
+    let [gamma, beta] = parameters.map(|value| per_channel(graph, value, rank));
+    let [mean, variance] = statistics.map(|value| per_channel(graph, value, rank));
+    let (x, variance) = (graph.value(&op.x), variance?);
+    let deviation = combined(graph, Sub, [x, mean?], &recorded)?;
+    let shape = graph.shape(variance.node).to_vec();
+    let epsilon = AddScalar(op.epsilon.elem());
+    let node = graph.apply(epsilon, vec![variance.node], shape.clone())?;
+    let node = graph.apply(Elementwise(Power(-0.5)), vec![node], shape)?;
+    let inverse = Value { node, ..variance };
+    let normal = multiplied(graph, [deviation, inverse], &recorded)?;
+    let scaled = multiplied(graph, [normal, gamma?], &recorded)?;
+    let value = combined(graph, Add, [scaled, beta?], &recorded)?;
+    graph.define(&op.out, value.node, value.layout);
     Ok(())
 }
 
@@ -67,25 +101,20 @@ pub(super) fn layer_norm(graph: &mut Lowering, op: &LayerNormOpIr) -> Result<(),
     let range = Within::magnitude((count as f64 - 1.0).max(0.0).sqrt());
     let normal = graph.apply(range, vec![normal], shape.clone())?;
 
-    let gamma = over_rows(graph, &op.gamma, shape.len())?;
-    let mut node = graph.apply(Mul, vec![normal, gamma], shape.clone())?;
+    let normal = Value {
+        node: normal,
+        layout: input.layout,
+    };
+    let recorded = op.out.shape.to_vec();
+    let mut row = vec![1; recorded.len()];
+    row[recorded.len() - 1] = count;
+    let gamma = graph.value(&op.gamma);
+    let gamma = reshaped(graph, gamma, &row)?;
+    let mut value = multiplied(graph, [normal, gamma], &recorded)?;
     if let Some(beta) = &op.beta {
-        let beta = over_rows(graph, beta, shape.len())?;
-        node = graph.apply(Add, vec![node, beta], shape)?;
+        let beta = reshaped(graph, graph.value(beta), &row)?;
+        value = combined(graph, Add, [value, beta], &recorded)?;
     }
-    graph.define(&op.out, node, input.layout);
+    graph.define(&op.out, value.node, value.layout);
     Ok(())
-}
-
-/// A fixed row, as a tensor of the given rank.
-fn over_rows(graph: &mut Lowering, ir: &TensorIr, rank: usize) -> Result<usize, Refusal> {
-    let value = graph.value(ir);
-    if graph.is_perturbed(value.node) || value.layout != Layout::Plain {
-        return Err(Refusal::unsupported(
-            "its scale or shift depends on the perturbed input",
-        ));
-    }
-    let mut shape = vec![1; rank - 1];
-    shape.extend_from_slice(graph.shape(value.node));
-    graph.reshape(value.node, shape)
 }

@@ -1,25 +1,28 @@
 //! Burn's operators, each as ours: the one table to extend for a new operator.
 
+use burn::backend::Slice as Range;
 use burn::backend::ir::{
     ActivationOperationIr, BaseOperationIr, FloatOperationIr, ModuleOperationIr,
     NumericOperationIr, OperationIr, PadModeIr,
 };
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
+use super::convolve::{convolve, product};
 use super::emit::{
-    SoftmaxKind, apply, binary, conv, divide, element_wise, kernel, mask_fill, matmul, multiply,
-    operands, permute, plain, reduce, reduce_all, reshape, softmax, unary,
+    SoftmaxKind, apply, apply_in, binary, divide, element_wise, mask_fill, matmul, multiply,
+    operands, permute, plain, prelu, reduce, reduce_all, reshape, softmax, unary, unmixed,
 };
-use super::lower::Lowering;
+use super::lower::{Layout, Lowering, Value};
 use super::mask::lower_mask;
 use super::maximum::{Windows, max_dim, max_pool, min_dim, of_everything, without_places};
 use super::normalize::{batch_norm, layer_norm};
 use super::rearrange::{rearrange, rearranged, unfold};
 use super::separable::{adaptive_avg_pool, cumulative_sum, interpolate};
+use super::shared;
 use crate::ops::{
-    Abs, Add, AddScalar, AvgPool, Cat, Clamp, Elementwise, Erf, Exp, Expand, Gelu, Geometry,
-    LeakyRelu, Log, Log1p, LogSigmoid, MulScalar, Neg, Pad, Power, Recip, Refusal, Relu, Select,
-    Sigmoid, Sine, Slice, SliceAssign, Sqrt, Sub, Tanh,
+    Abs, Add, AddScalar, AvgPool, Cat, Clamp, Conv, Elementwise, Erf, Exp, Expand, Gelu, Geometry,
+    Kernel, LeakyRelu, Log, Log1p, LogSigmoid, MulScalar, Neg, Pad, Power, Recip, Refusal, Relu,
+    Select, Sigmoid, Sine, Slice, SliceAssign, Sqrt, Sub, Tanh,
 };
 
 /// The name of an operator in messages: Burn's own.
@@ -94,9 +97,12 @@ fn base(op: &BaseOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
             op.input.dtype, op.out.dtype
         ))),
         BaseOperationIr::Expand(op) => {
-            let input = plain(graph, &op.input)?;
+            let input = unmixed(graph, &op.input)?;
+            if input.layout == Layout::Shared {
+                return shared::expand(graph, input.node, &op.out);
+            }
             let shape = op.out.shape.to_vec();
-            apply(graph, Expand { shape }, vec![input], &op.out)
+            apply(graph, Expand { shape }, vec![input.node], &op.out)
         }
         BaseOperationIr::MaskFill(op) => mask_fill(graph, op),
         BaseOperationIr::MaskWhere(op) => {
@@ -104,9 +110,13 @@ fn base(op: &BaseOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
             apply(graph, Select, inputs, &op.out)
         }
         BaseOperationIr::Slice(op) => {
-            let input = plain(graph, &op.tensor)?;
-            let slice = Slice::new(&op.ranges, &op.tensor.shape.to_vec());
-            apply(graph, slice, vec![input], &op.out)
+            let input = unmixed(graph, &op.tensor)?;
+            let images = vec![Range::full(); input.layout.shift()];
+            let slice = Slice::new(
+                &[images, op.ranges.clone()].concat(),
+                graph.shape(input.node),
+            );
+            apply_in(graph, input.layout, slice, vec![input.node], &op.out)
         }
         BaseOperationIr::SliceAssign(op) => {
             let inputs = operands(graph, [&op.tensor, &op.value])?;
@@ -114,8 +124,24 @@ fn base(op: &BaseOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
             apply(graph, assign, inputs, &op.out)
         }
         BaseOperationIr::Cat(op) => {
-            let inputs = operands(graph, &op.tensors)?;
-            apply(graph, Cat { dim: op.dim }, inputs, &op.out)
+            let values: Vec<Value> = op.tensors.iter().map(|ir| graph.value(ir)).collect();
+            let layout = shared::meeting(graph, &values);
+            if layout != Layout::Shared {
+                let inputs = operands(graph, &op.tensors)?;
+                return apply(graph, Cat { dim: op.dim }, inputs, &op.out);
+            }
+            let inputs = values.into_iter();
+            let inputs = inputs.map(|value| shared::aligned(graph, value, layout));
+            let inputs = inputs.collect::<Result<_, _>>()?;
+            apply_in(
+                graph,
+                layout,
+                Cat {
+                    dim: op.dim + layout.shift(),
+                },
+                inputs,
+                &op.out,
+            )
         }
         _ => Err(unknown()),
     }
@@ -148,7 +174,7 @@ fn activation(op: &ActivationOperationIr, graph: &mut Lowering) -> Result<(), Re
             let slope = Some(op.rhs.elem());
             element_wise(graph, LeakyRelu { slope }, &op.lhs, &op.out)
         }
-        ActivationOperationIr::PRelu(op) => binary(graph, LeakyRelu { slope: None }, op),
+        ActivationOperationIr::PRelu(op) => prelu(graph, op),
         ActivationOperationIr::Sigmoid(op) => unary(graph, Elementwise(Sigmoid), op),
         ActivationOperationIr::LogSigmoid(op) => unary(graph, Elementwise(LogSigmoid), op),
         ActivationOperationIr::LogSoftmax(op) => softmax(graph, SoftmaxKind::LogSoftmax, op),
@@ -255,54 +281,48 @@ fn numeric(op: &NumericOperationIr, graph: &mut Lowering) -> Result<(), Refusal>
 fn module(op: &ModuleOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
     match op {
         ModuleOperationIr::Conv1d(op) => {
-            let options = &op.options;
+            let options = ConvOptions::<1>::from(op.options.clone());
             let geometry = Geometry {
                 stride: [1, options.stride[0]],
                 padding: [(0, 0), options.padding[0]],
                 dilation: [1, options.dilation[0]],
                 groups: options.groups,
             };
-            conv(
-                graph,
+            let conv = Conv {
                 geometry,
-                true,
-                [&op.x, &op.weight],
-                &op.bias,
-                &op.out,
-            )
+                one_dimensional: true,
+            };
+            convolve(graph, conv, [&op.x, &op.weight], &op.bias, &op.out)
         }
         ModuleOperationIr::Conv2d(op) => {
-            let options = &op.options;
+            let options = ConvOptions::<2>::from(op.options.clone());
             let geometry = Geometry {
                 stride: options.stride,
                 padding: options.padding,
                 dilation: options.dilation,
                 groups: options.groups,
             };
-            conv(
-                graph,
+            let conv = Conv {
                 geometry,
-                false,
-                [&op.x, &op.weight],
-                &op.bias,
-                &op.out,
-            )
+                one_dimensional: false,
+            };
+            convolve(graph, conv, [&op.x, &op.weight], &op.bias, &op.out)
         }
         ModuleOperationIr::Conv3d(op) => {
-            let movement = ConvOptions::<3>::from(op.options.clone());
-            kernel(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
+            let movement = Kernel(ConvOptions::<3>::from(op.options.clone()));
+            product(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
         }
         ModuleOperationIr::ConvTranspose1d(op) => {
-            let movement = ConvTransposeOptions::<1>::from(op.options.clone());
-            kernel(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
+            let movement = Kernel(ConvTransposeOptions::<1>::from(op.options.clone()));
+            product(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
         }
         ModuleOperationIr::ConvTranspose2d(op) => {
-            let movement = ConvTransposeOptions::<2>::from(op.options.clone());
-            kernel(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
+            let movement = Kernel(ConvTransposeOptions::<2>::from(op.options.clone()));
+            product(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
         }
         ModuleOperationIr::ConvTranspose3d(op) => {
-            let movement = ConvTransposeOptions::<3>::from(op.options.clone());
-            kernel(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
+            let movement = Kernel(ConvTransposeOptions::<3>::from(op.options.clone()));
+            product(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
         }
         ModuleOperationIr::AdaptiveAvgPool1d(op) => adaptive_avg_pool(graph, &op.x, &op.out),
         ModuleOperationIr::AdaptiveAvgPool2d(op) => adaptive_avg_pool(graph, &op.x, &op.out),

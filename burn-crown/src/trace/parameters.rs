@@ -9,8 +9,23 @@ use crate::tensor::AnyTensor;
 pub(crate) struct Parameter {
     pub(crate) id: ParamId,
     pub(crate) value: AnyTensor,
+    /// Its own path, such as `encoder.linear.weight`.
+    pub(crate) path: String,
+}
+
+impl Parameter {
     /// The path of the module that owns it, such as `encoder.linear`.
-    pub(crate) owner: String,
+    pub(crate) fn owner(&self) -> &str {
+        self.path.rsplit_once('.').map_or("", |(owner, _)| owner)
+    }
+
+    /// The value of a node of a shape: its own, or with a dim more a copy for each image.
+    pub(crate) fn for_node(&self, shape: &[usize]) -> AnyTensor {
+        if shape.len() == self.value.rank() {
+            return self.value.clone();
+        }
+        self.value.clone().copies(shape[0])
+    }
 }
 
 /// The float parameters and running statistics of a module, tracked by autodiff where the module
@@ -38,7 +53,7 @@ pub(crate) fn parameters<M: Module>(module: &M) -> Vec<Parameter> {
             self.found.push(Parameter {
                 id: param.id,
                 value: AnyTensor::new(param.val()),
-                owner: self.path[..self.path.len().saturating_sub(1)].join("."),
+                path: self.path.join("."),
             });
         }
     }

@@ -7,7 +7,7 @@ use burn::backend::ir::{
 };
 use burn::tensor::TensorData;
 
-use super::emit::{apply, plain};
+use super::emit::{plain, unmixed};
 use super::fold::Constants;
 use super::lower::{Layout, Lowering};
 use crate::ops::{Pad, Pick, Refusal};
@@ -51,8 +51,13 @@ pub(super) fn rearrange(
     input: &TensorIr,
     out: &TensorIr,
 ) -> Result<(), Refusal> {
-    let node = plain(graph, input)?;
-    rearrange_node(graph, node, operation, input, out)
+    let value = unmixed(graph, input)?;
+    let node = match value.layout {
+        Layout::Shared => pick_shared(graph, value.node, operation, input, out)?,
+        _ => pick(graph, value.node, operation, input, out)?,
+    };
+    graph.define(out, node, value.layout);
+    Ok(())
 }
 
 /// Lowers an unfolding into patches: of a padded input, that of the input with zeros around it.
@@ -76,34 +81,46 @@ pub(super) fn unfold(graph: &mut Lowering, op: &Unfold4dOpIr) -> Result<(), Refu
     unpadded.options.padding = [0, 0];
     let input = unpadded.x.clone();
     let operation = OperationIr::Module(ModuleOperationIr::Unfold4d(unpadded));
-    rearrange_node(graph, node, &operation, &input, &op.out)
+    let node = pick(graph, node, &operation, &input, &op.out)?;
+    graph.define(&op.out, node, Layout::Plain);
+    Ok(())
 }
 
-/// Lowers a rearrangement of a node, recorded as `input`.
-fn rearrange_node(
+/// A rearrangement of a node that was recorded as `input`.
+pub(super) fn pick(
     graph: &mut Lowering,
     node: usize,
     operation: &OperationIr,
     input: &TensorIr,
     out: &TensorIr,
-) -> Result<(), Refusal> {
+) -> Result<usize, Refusal> {
     let shape = graph.shape(node).to_vec();
-    let sources = sources(graph, operation, input, out)?;
     let out_shape = out.shape.to_vec();
     if graph.is_perturbed(node) {
+        let sources = sources(graph, operation, input, out)?;
         let features = shape[1..].iter().product();
         let indices = of_each_image(&sources, graph.batch(), features)?;
         let pick = Pick::new(indices, out_shape.get(1..).unwrap_or_default().to_vec());
-        return apply(graph, pick, vec![node], out);
+        return graph.apply(pick, vec![node], out_shape);
     }
     // A fixed value has no images: all of it is one.
     let whole = graph.reshape(node, [&[1], shape.as_slice()].concat())?;
-    let picked_shape = [&[1], out_shape.as_slice()].concat();
-    let pick = Pick::new(sources, out_shape.clone());
-    let picked = graph.apply(pick, vec![whole], picked_shape)?;
-    let node = graph.reshape(picked, out_shape)?;
-    graph.define(out, node, Layout::Plain);
-    Ok(())
+    let picked = pick_shared(graph, whole, operation, input, out)?;
+    graph.reshape(picked, out_shape)
+}
+
+/// A rearrangement of the copies of a value, `[B, ...]` for one that was recorded as `input`.
+fn pick_shared(
+    graph: &mut Lowering,
+    copies: usize,
+    operation: &OperationIr,
+    input: &TensorIr,
+    out: &TensorIr,
+) -> Result<usize, Refusal> {
+    let out_shape = out.shape.to_vec();
+    let shape = [&graph.shape(copies)[..1], &out_shape].concat();
+    let pick = Pick::new(sources(graph, operation, input, out)?, out_shape);
+    graph.apply(pick, vec![copies], shape)
 }
 
 /// For each output element, the input element that it is.

@@ -59,7 +59,8 @@ pub(super) fn record<M: Bounded>(module: &M, like: &[AnyTensor]) -> Result<Recor
                 .into_iter()
                 .enumerate()
                 .filter_map(|(position, parameter)| {
-                    Some((parameter.value.capture_id()?, (position, parameter.owner)))
+                    let owner = parameter.owner().to_string();
+                    Some((parameter.value.capture_id()?, (position, owner)))
                 })
                 .collect();
             let inputs: Vec<AnyTensor> = like

@@ -246,9 +246,17 @@ fn bounds_are_those_of_a_sum_of_element_wise_products() {
                 let own = bounds(&halves, &x, norm, method);
                 let others = bounds(&terms, &x, norm, method);
                 assert_eq!(own.len(), others.len());
-                for (own, other) in own.into_iter().zip(others) {
+                // The interval of a whole product knows the ball that a factor is in.
+                let may_be_tighter = method == Method::Interval && norm != Norm::Linf;
+                let lower_ones = own.len() / 2;
+                for (at, (own, other)) in own.into_iter().zip(others).enumerate() {
+                    let inside = if at < lower_ones {
+                        own - other
+                    } else {
+                        other - own
+                    };
                     assert!(
-                        (own - other).abs() < 1e-9,
+                        inside > -1e-9 && (may_be_tighter || inside < 1e-9),
                         "{method}, {norm:?}: {own} and {other}"
                     );
                 }

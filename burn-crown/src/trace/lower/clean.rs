@@ -4,8 +4,8 @@ use super::Lowering;
 use crate::graph::Source;
 
 impl Lowering<'_> {
-    /// The node of what `target` is when no input is perturbed: the same operators once more, on
-    /// the inputs as they are given. A node that is not perturbed is its own.
+    /// The node of what `target` is when nothing is perturbed: the same operators once more, on
+    /// the inputs and parameters as they are given. A node that is not perturbed is its own.
     pub(in crate::trace) fn clean(&mut self, target: usize) -> usize {
         for index in self.without_clean_node(target) {
             let source = match &self.nodes[index].source {
@@ -14,9 +14,8 @@ impl Lowering<'_> {
                     operator: operator.clone(),
                     inputs: inputs.iter().map(|&input| self.clean_node(input)).collect(),
                 },
-                Source::Parameter(_) | Source::Constant(_) => {
-                    unreachable!("of the leaves, inputs alone are perturbed")
-                }
+                Source::Parameter(position) => Source::Parameter(*position),
+                Source::Constant(_) => unreachable!("a constant is not perturbed"),
             };
             let shape = self.nodes[index].shape.clone();
             let module = self.modules[index].clone();
