@@ -10,6 +10,7 @@ use burn_crown::{
 use burn_crown_tests::parameters::to_vec;
 use burn_crown_tests::test_device;
 
+use crate::holds::METHODS;
 use crate::layers::{linear, shaken};
 use crate::words::Words;
 
@@ -180,7 +181,7 @@ fn nothing_undefined_certifies() {
         cases.push((net, words().original() * 1e3));
     }
     for (net, input) in cases {
-        for method in burn_crown_tests::sound::METHODS {
+        for method in METHODS {
             let perturbation = words().perturbation();
             let analysis = GraphCache::new().analyse(&net, input.clone(), &perturbation);
             let bounds = analysis
