@@ -85,7 +85,7 @@ impl Forward {
         let graph = &known.graph;
         let Source::Operator { operator, inputs } = &graph.nodes[index].source else {
             let linear = self.variables.identity(graph, index, known.like());
-            return linear.expect("a perturbed leaf is an input");
+            return linear.expect("each perturbed leaf is a variable");
         };
         let operands = Operands::new(known, inputs, config.lower_slope());
         if operator.is_affine() {

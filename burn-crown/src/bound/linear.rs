@@ -174,22 +174,22 @@ impl Functions {
     }
 }
 
-/// The perturbed inputs, side by side.
+/// The perturbed inputs and parameters, side by side.
 #[derive(Debug)]
 pub(super) struct Variables {
-    /// Each input's node, and where its elements begin.
+    /// The node of each, and where its elements begin.
     starts: Vec<(usize, usize)>,
     /// `D`.
     pub(super) count: usize,
 }
 
 impl Variables {
-    /// The perturbed inputs of a graph.
+    /// The perturbed inputs and parameters of a graph.
     pub(super) fn of(graph: &Graph) -> Self {
         let mut count = 0;
         let mut starts = Vec::new();
         for (index, node) in graph.nodes.iter().enumerate() {
-            if node.perturbed && matches!(node.source, Source::Input(_)) {
+            if node.perturbed && !matches!(node.source, Source::Operator { .. }) {
                 starts.push((index, count));
                 count += graph.features(index);
             }
@@ -197,7 +197,7 @@ impl Variables {
         Self { starts, count }
     }
 
-    /// An input as a function of itself.
+    /// An input or parameter as a function of itself.
     pub(super) fn identity(&self, graph: &Graph, input: usize, like: &AnyTensor) -> Option<Linear> {
         let &(_, start) = self.starts.iter().find(|&&(index, _)| index == input)?;
         let (features, shape) = (graph.features(input), &graph.nodes[input].shape);

@@ -8,6 +8,7 @@ use burn_crown::{
     WeightPerturbation,
 };
 use burn_crown_tests::parameters::to_vec;
+use burn_crown_tests::sound::METHODS;
 use burn_crown_tests::test_device;
 
 use crate::{double, random};
@@ -41,7 +42,6 @@ fn dual(norm: Norm, x: &[f64]) -> f64 {
 }
 
 const NORMS: [Norm; 4] = [Norm::Linf, Norm::L2, Norm::L1, Norm::Lp(3.0)];
-const METHODS: [Method; 3] = [Method::Interval, Method::CrownIbp, Method::Crown];
 
 /// Checks that every output is between its value and `±` what `radius` gives for its image.
 fn assert_exact(weights: &WeightPerturbation, radius: impl Fn(&[f64]) -> f64, what: &str) {

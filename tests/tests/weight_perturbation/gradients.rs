@@ -9,6 +9,7 @@ use burn_crown::{
     WeightPerturbation,
 };
 use burn_crown_tests::parameters::{map_parameters, read_parameters, to_vec};
+use burn_crown_tests::sound::METHODS;
 use burn_crown_tests::test_device;
 
 use crate::{double, random};
@@ -45,7 +46,7 @@ fn gradients_are_those_of_finite_differences() {
     });
     let x = random([2, 2], 3);
     for norm in [Norm::Linf, Norm::L2, Norm::L1] {
-        for method in [Method::Interval, Method::CrownIbp, Method::Crown] {
+        for method in METHODS {
             let weights = WeightPerturbation::new()
                 .with("hidden", Perturbation::ball(norm, 0.05))
                 .with("output.weight", Perturbation::ball(norm, 0.1));

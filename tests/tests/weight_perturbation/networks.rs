@@ -41,7 +41,7 @@ fn perceptrons() {
         output: layer(3, 2),
     });
     // Batches as large as a dim of a weight are no dims of it.
-    for batch in [1, 2, 3, 4] {
+    for batch in [1, 3, 4] {
         let x = random([batch, 3], batch as u64);
         for paths in [
             &["hidden"][..],

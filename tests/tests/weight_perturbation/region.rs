@@ -2,15 +2,13 @@
 
 use burn::tensor::{DType, Tensor, TensorData};
 use burn_crown::{
-    AnyTensor, BoundConfig, Bounded, GraphCache, Input, Method, Norm, Perturbation, Specification,
+    AnyTensor, BoundConfig, Bounded, GraphCache, Input, Norm, Perturbation, Specification,
     WeightPerturbation,
 };
 use burn_crown_tests::parameters::{map_parameters, to_vec};
 use burn_crown_tests::regions::RandomRegion;
-use burn_crown_tests::sound::ROUNDING;
+use burn_crown_tests::sound::{METHODS, ROUNDING};
 use burn_crown_tests::test_device;
-
-const METHODS: [Method; 3] = [Method::Interval, Method::CrownIbp, Method::Crown];
 
 /// Sampled sets of parameters.
 const POINTS: usize = 16;
