@@ -1,66 +1,62 @@
-//! Transposed convolutions, and convolutions in three dims, by a fixed kernel.
+//! Products with a fixed kernel: convolutions and transposed convolutions.
 
 use std::fmt::Debug;
 
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
-
+use super::matmul::norm_right;
 use super::region::power_norm;
 use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step, perturbed};
 use crate::tensor::AnyTensor;
 
 /// A product with a kernel, operands `x [B, C, ...]`, `weight` and, if there is one, `bias [O]`.
 #[derive(Debug)]
-pub(crate) struct Kernel<G>(pub(crate) G);
+pub(crate) struct Kernel<M>(pub(crate) M);
 
 /// How a kernel moves over the input.
 pub(crate) trait Movement: Debug + Send + Sync {
-    /// The product, without bias: `[B, C, ...]` to `[B, O, ...]`.
-    fn apply(&self, x: AnyTensor, weight: AnyTensor) -> AnyTensor;
+    /// The product, `[B, C, ...]` to `[B, O, ...]`.
+    fn apply(&self, x: AnyTensor, weight: AnyTensor, bias: Option<AnyTensor>) -> AnyTensor;
 
-    /// The adjoint: a form on the output to one on an input whose dims after the channels have
-    /// `size`.
+    /// The adjoint of the product without bias: a form on the output to one on an input whose dims
+    /// after the channels have `size`.
     fn adjoint(&self, form: AnyTensor, weight: AnyTensor, size: &[usize]) -> AnyTensor;
 
-    /// The largest of the positive weights that lead to each output channel, `[1, O]`.
+    /// The largest of positive weights between two channels, `[C / groups, O]`.
     fn largest_weights(&self, weight: AnyTensor) -> AnyTensor;
 }
 
-impl<G: Movement> Kernel<G> {
+impl<M: Movement> Kernel<M> {
     fn dual_norm(&self, radius: AnyTensor, weight: AnyTensor, q: f64) -> AnyTensor {
+        let product = |weight, radius| self.0.apply(radius, weight, None);
         if q.is_finite() {
-            return power_norm(weight, radius, q, |weight, radius| {
-                self.0.apply(radius, weight)
-            });
+            return power_norm(weight, radius, q, product);
         }
-        // No product is larger than the largest weight of the channel times the largest radius.
-        let out_shape = self.0.apply(radius.clone(), weight.clone()).shape();
+        // The largest weight between two channels times the largest radius in the one: exact for a
+        // radius that is constant in a channel, as it is at the input.
+        let out_shape = product(weight.clone(), radius.clone()).shape();
+        let radius = largest_of_channels(radius);
+        let channels = radius.shape()[1];
+        let weight = self.0.largest_weights(weight.abs());
+        let norm = if weight.shape()[0] == channels {
+            norm_right(radius, weight, q)
+        } else {
+            // Of several groups, any channel may be the one.
+            radius.max_dim(1).mul(weight.max_dim(0))
+        };
         let mut shape = vec![1; out_shape.len()];
         shape[..2].copy_from_slice(&out_shape[..2]);
-        radius
-            .flatten_features()
-            .max_dim(1)
-            .mul(self.0.largest_weights(weight.abs()))
-            .reshape(&shape)
-            .expand(&out_shape)
+        norm.reshape(&shape).expand(&out_shape)
     }
 }
 
-/// A bias `[O]` as `[1, O, 1, ...]`.
-fn per_channel(bias: AnyTensor, rank: usize) -> AnyTensor {
-    let mut shape = vec![1; rank];
-    shape[1] = bias.shape()[0];
-    bias.reshape(&shape)
+/// `[A, B, ...]` to the largest elements `[A, B]`.
+pub(super) fn largest_of_channels(x: AnyTensor) -> AnyTensor {
+    let shape = x.shape();
+    x.reshape(&[shape[0], shape[1], shape[2..].iter().product()])
+        .max_dim(2)
+        .reshape(&shape[..2])
 }
 
-fn biased(value: AnyTensor, bias: Option<AnyTensor>) -> AnyTensor {
-    let rank = value.rank();
-    match bias {
-        Some(bias) => value.add(per_channel(bias, rank)),
-        None => value,
-    }
-}
-
-impl<G: Movement> Operator for Kernel<G> {
+impl<M: Movement> Operator for Kernel<M> {
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         operands[1..]
             .iter()
@@ -69,15 +65,15 @@ impl<G: Movement> Operator for Kernel<G> {
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
-        let value = self.0.apply(inputs[0].clone(), inputs[1].clone());
-        biased(value, inputs.get(2).cloned())
+        let bias = inputs.get(2).cloned();
+        self.0.apply(inputs[0].clone(), inputs[1].clone(), bias)
     }
 
     fn interval(&self, inputs: &[Region]) -> Region {
         let weight = inputs[1].fixed();
         let bias = inputs.get(2).map(Region::fixed);
         inputs[0].affine(
-            |x| biased(self.0.apply(x, weight.clone()), bias.clone()),
+            |x| self.0.apply(x, weight.clone(), bias.clone()),
             |radius, q| self.dual_norm(radius, weight.clone(), q),
         )
     }
@@ -90,109 +86,14 @@ impl<G: Movement> Operator for Kernel<G> {
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         let mut forms = vec![None; step.shapes.len()];
-        let bias = (step.shapes.len() > 2)
-            .then(|| step.dot(form.clone(), per_channel(step.fixed(2), form.rank())));
+        let bias = (step.shapes.len() > 2).then(|| {
+            let bias = step.fixed(2);
+            let mut shape = vec![1; form.rank()];
+            shape[1] = bias.shape()[0];
+            step.dot(form.clone(), bias.reshape(&shape))
+        });
         let size = &step.shapes[0][2..];
         forms[0] = Some(self.0.adjoint(form, step.fixed(1), size));
         Contribution { forms, bias }
-    }
-}
-
-/// The weights `[C, O / groups, ...]` of a transposed convolution.
-fn largest_transposed(weight: AnyTensor, groups: usize) -> AnyTensor {
-    let shape = weight.shape();
-    let largest = weight
-        .reshape(&[shape[0], shape[1], shape[2..].iter().product()])
-        .max_dim(2)
-        .max_dim(0);
-    largest
-        .expand(&[groups, shape[1], 1])
-        .reshape(&[1, groups * shape[1]])
-}
-
-/// The first positions of a form: with an output padding of a stride or more, the convolution has
-/// some that no input element is behind.
-fn cut(form: AnyTensor, size: &[usize]) -> AnyTensor {
-    let shape = form.shape();
-    if shape[2..] == *size {
-        return form;
-    }
-    let ends = shape[..2].iter().chain(size);
-    form.slice(&ends.map(|&end| (0, end)).collect::<Vec<_>>())
-}
-
-/// The convolution whose adjoint a transposed one is.
-fn reversed<const N: usize>(options: &ConvTransposeOptions<N>) -> ConvOptions<N> {
-    ConvOptions::new(
-        options.stride,
-        options.padding,
-        options.dilation,
-        options.groups,
-    )
-}
-
-impl Movement for ConvTransposeOptions<1> {
-    fn apply(&self, x: AnyTensor, weight: AnyTensor) -> AnyTensor {
-        x.conv_transpose1d(weight, self.clone())
-    }
-
-    fn adjoint(&self, form: AnyTensor, weight: AnyTensor, size: &[usize]) -> AnyTensor {
-        cut(form.conv1d(weight, reversed(self)), size)
-    }
-
-    fn largest_weights(&self, weight: AnyTensor) -> AnyTensor {
-        largest_transposed(weight, self.groups)
-    }
-}
-
-impl Movement for ConvTransposeOptions<2> {
-    fn apply(&self, x: AnyTensor, weight: AnyTensor) -> AnyTensor {
-        x.conv_transpose2d(weight, self.clone())
-    }
-
-    fn adjoint(&self, form: AnyTensor, weight: AnyTensor, size: &[usize]) -> AnyTensor {
-        cut(form.conv2d(weight, None, reversed(self)), size)
-    }
-
-    fn largest_weights(&self, weight: AnyTensor) -> AnyTensor {
-        largest_transposed(weight, self.groups)
-    }
-}
-
-impl Movement for ConvTransposeOptions<3> {
-    fn apply(&self, x: AnyTensor, weight: AnyTensor) -> AnyTensor {
-        x.conv_transpose3d(weight, self.clone())
-    }
-
-    fn adjoint(&self, form: AnyTensor, weight: AnyTensor, size: &[usize]) -> AnyTensor {
-        cut(form.conv3d(weight, reversed(self)), size)
-    }
-
-    fn largest_weights(&self, weight: AnyTensor) -> AnyTensor {
-        largest_transposed(weight, self.groups)
-    }
-}
-
-impl Movement for ConvOptions<3> {
-    fn apply(&self, x: AnyTensor, weight: AnyTensor) -> AnyTensor {
-        x.conv3d(weight, self.clone())
-    }
-
-    fn adjoint(&self, form: AnyTensor, weight: AnyTensor, size: &[usize]) -> AnyTensor {
-        let (out, kernel) = (form.shape(), weight.shape());
-        let padding = self.padding.map(|(begin, _)| begin);
-        // What a stride leaves uncovered at the end of the padded input.
-        let uncovered = [0, 1, 2].map(|dim| {
-            let reach = (out[2 + dim] - 1) * self.stride[dim];
-            let covered = reach + self.dilation[dim] * (kernel[2 + dim] - 1) + 1;
-            size[dim] + 2 * padding[dim] - covered
-        });
-        let options =
-            ConvTransposeOptions::new(self.stride, padding, uncovered, self.dilation, self.groups);
-        form.conv_transpose3d(weight, options)
-    }
-
-    fn largest_weights(&self, weight: AnyTensor) -> AnyTensor {
-        weight.flatten_features().max_dim(1).swap_dims(0, 1)
     }
 }

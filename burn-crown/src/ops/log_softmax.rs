@@ -55,7 +55,7 @@ impl LogSoftmax {
     }
 
     /// A plane below `log Σ exp(x)`, which is convex: its tangent in the middle of the box.
-    fn below(&self, input: &Interval) -> Plane {
+    pub(super) fn below(&self, input: &Interval) -> Plane {
         let center = input.center();
         let height = self.log_sum(center.clone());
         let depth = center.sub(height);
@@ -68,7 +68,7 @@ impl LogSoftmax {
     ///
     /// With `k` dominant, `log Σ_j exp(x_j) = x_k + log Σ_j exp(x_j − x_k)`: the element itself is
     /// not relaxed then, while the intervals of the others grow.
-    fn above(&self, input: &Interval) -> Plane {
+    pub(super) fn above(&self, input: &Interval) -> Plane {
         let center = input.center();
         let (height, slope) = self.chords(input);
         let share = center.clone().sub(self.log_sum(center.clone())).exp();
@@ -128,7 +128,7 @@ impl LogSoftmax {
 
     /// The input less the largest element of each group. The operator does not change with that,
     /// and elements of any size, such as the fill of a mask, keep their differences.
-    fn shifted(&self, input: &Interval) -> Interval {
+    pub(super) fn shifted(&self, input: &Interval) -> Interval {
         let largest = input.upper.clone().detach().max_dim(self.dim);
         input.clone().map(|bound| bound.sub(largest.clone()))
     }
@@ -136,14 +136,14 @@ impl LogSoftmax {
 
 /// A plane around the logarithm of the sum. What is needed of its height is the difference from
 /// each element.
-struct Plane {
-    slope: AnyTensor,
+pub(super) struct Plane {
+    pub(super) slope: AnyTensor,
     /// The middle of each element's interval less the height of the plane in the middle of the box.
-    depth: AnyTensor,
+    pub(super) depth: AnyTensor,
 }
 
 /// `log Σ exp(x)` over a dim, which stays with size 1; large elements do not overflow.
-fn log_sum_exp(x: AnyTensor, dim: usize) -> AnyTensor {
+pub(super) fn log_sum_exp(x: AnyTensor, dim: usize) -> AnyTensor {
     let largest = x.clone().detach().max_dim(dim);
     let sum = x.sub(largest.clone()).exp().sum_dims(&[dim]);
     sum.log().add(largest)

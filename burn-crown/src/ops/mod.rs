@@ -18,19 +18,23 @@ mod compare;
 mod conv;
 mod curve;
 mod elementwise;
+mod hull;
 mod kernel;
 mod leaky_relu;
 mod lines;
 mod log_softmax;
+mod log_sum_exp;
 mod matmul;
 mod maximum;
 mod pad;
 mod pick;
+mod piecewise_linear;
 mod pool;
 mod product;
 mod reduce;
 mod region;
 mod relu;
+mod rounding;
 mod select;
 mod shape;
 mod slice;
@@ -44,26 +48,28 @@ pub(crate) use bilinear::Bilinear;
 pub(crate) use cat::Cat;
 pub(crate) use center::Center;
 pub(crate) use compare::{Compare, Comparison};
-pub(crate) use conv::{Conv, Geometry};
 pub(crate) use curve::{
-    Abs, Clamp, Curve, Elementwise, Elu, Erf, Exp, Gelu, GeluApproximate, HardSwish, Log, Log1p,
-    LogSigmoid, Mish, Power, Recip, Sigmoid, Silu, Sine, Softplus, Softsign, Sqrt, Tanh,
-    Tanhshrink,
+    Abs, ArcSinh, ArcTan, ArcTanh, Clamp, Cosh, Curve, Elementwise, Elu, Erf, Exp, Gelu,
+    GeluApproximate, HardSwish, Log, Log1p, LogSigmoid, Mish, Power, Recip, Sigmoid, Silu, Sine,
+    Sinh, Softplus, Softsign, Sqrt, Tan, Tanh, Tanhshrink,
 };
 pub(crate) use elementwise::{Add, AddScalar, Div, Mul, MulScalar, Neg, Sub};
 pub(crate) use kernel::Kernel;
 pub(crate) use leaky_relu::LeakyRelu;
 pub(crate) use lines::Lines;
 pub(crate) use log_softmax::LogSoftmax;
+pub(crate) use log_sum_exp::LogSumExp;
 pub(crate) use matmul::Matmul;
 pub(crate) use maximum::Maximum;
 pub(crate) use pad::Pad;
-pub(crate) use pick::Pick;
+pub(crate) use pick::{Pick, Place};
+pub(crate) use piecewise_linear::PiecewiseLinear;
 pub(crate) use pool::AvgPool;
 pub(crate) use product::Product;
 pub(crate) use reduce::Reduce;
 pub(crate) use region::{Ball, Interval, Region, power_norm_scaled};
 pub(crate) use relu::Relu;
+pub(crate) use rounding::Rounding;
 pub(crate) use select::Select;
 pub(crate) use shape::{Expand, Permute, Reshape};
 pub(crate) use slice::Slice;

@@ -1,59 +1,112 @@
-//! Copies of elements to other places of the same image.
+//! Copies of elements to other places of the same image, and sums of elements that go to one place.
 
 use burn::tensor::{Int, Tensor, TensorData};
 
+use super::region::power_norm;
 use super::{Contribution, Interval, Operator, Region, Step, homogeneous};
 use crate::tensor::AnyTensor;
 
-/// Each output element of an image is one input element of it, the same for each image.
+/// Each output element of an image is one input element of it.
 #[derive(Debug)]
-pub(crate) struct Pick {
-    /// For each output element, its place in the flattened features of the input.
-    indices: Vec<usize>,
-    /// The output's shape without the batch.
-    shape: Vec<usize>,
-    /// Whether no input element is taken twice.
+pub(crate) struct Pick(Places);
+
+/// Each input element of an image is added to one output element of it; all others are zero.
+#[derive(Debug)]
+pub(crate) struct Place {
+    places: Places,
+    /// The shape of the output, without the batch.
+    features: Vec<usize>,
+}
+
+/// For each of some elements of an image, a place in features of another shape.
+#[derive(Debug)]
+struct Places {
+    /// One list for all images, or one an image; places in flattened features.
+    indices: Vec<Vec<usize>>,
+    /// The shape of the elements, without the batch.
+    elements: Vec<usize>,
+    /// Whether no place is there twice.
     distinct: bool,
 }
 
-impl Pick {
-    /// The elements at `indices` in the flattened features of an image, as features of `shape`.
-    pub(crate) fn new(indices: Vec<usize>, shape: Vec<usize>) -> Self {
-        let mut sorted = indices.clone();
-        sorted.sort_unstable();
-        let distinct = sorted.windows(2).all(|pair| pair[0] != pair[1]);
+impl Places {
+    fn new(indices: Vec<Vec<usize>>, elements: Vec<usize>) -> Self {
+        let distinct = |places: &Vec<usize>| {
+            let mut sorted = places.clone();
+            sorted.sort_unstable();
+            sorted.windows(2).all(|pair| pair[0] != pair[1])
+        };
         Self {
+            distinct: indices.iter().all(distinct),
             indices,
-            shape,
-            distinct,
+            elements,
         }
     }
 
-    /// The places as a tensor beside `like`.
-    fn places(&self, like: &AnyTensor) -> Tensor<1, Int> {
-        let indices: Vec<i64> = self.indices.iter().map(|&index| index as i64).collect();
-        let data = TensorData::new(indices, [self.indices.len()]);
+    /// The places as a tensor beside `like`, in one row or in a row for each of its images, which
+    /// may be there several times in a row.
+    fn tensor(&self, like: &AnyTensor) -> Tensor<2, Int> {
+        let times = match self.indices.len() {
+            1 => 1,
+            images => like.shape()[0] / images,
+        };
+        let rows = self.indices.iter();
+        let rows = rows.flat_map(|row| std::iter::repeat_n(row, times));
+        let places: Vec<i64> = rows.flatten().map(|&place| place as i64).collect();
+        let data = TensorData::new(places, [self.indices.len() * times, self.count()]);
         Tensor::from_data(data, &like.device().inner())
     }
 
-    fn pick(&self, x: AnyTensor) -> AnyTensor {
-        let shape = [&x.shape()[..1], &self.shape].concat();
-        let places = self.places(&x);
-        x.flatten_features().select(1, places).reshape(&shape)
+    fn count(&self) -> usize {
+        self.elements.iter().product()
+    }
+
+    /// The elements `[B, ...]` at the places in features `[B, ...]`.
+    fn read(&self, features: AnyTensor) -> AnyTensor {
+        let shape = [&features.shape()[..1], &self.elements].concat();
+        let places = self.tensor(&features);
+        let flat = features.flatten_features();
+        let read = if self.indices.len() == 1 {
+            flat.select(1, places.flatten(0, 1))
+        } else {
+            flat.gather(places)
+        };
+        read.reshape(&shape)
+    }
+
+    /// Zeros of `shape` with the elements `[B, ...]` added at the places.
+    fn add(&self, elements: AnyTensor, shape: &[usize]) -> AnyTensor {
+        let zeros = AnyTensor::zeros(shape, &elements).flatten_features();
+        let places = self.tensor(&elements);
+        let flat = elements.flatten_features();
+        let sums = if self.indices.len() == 1 {
+            zeros.select_add(1, places.flatten(0, 1), flat)
+        } else {
+            zeros.scatter_add(places, flat)
+        };
+        sums.reshape(shape)
+    }
+}
+
+impl Pick {
+    /// The elements of each image at `indices` in its flattened features, as features of `shape`;
+    /// one list of indices for all images, or one for each.
+    pub(crate) fn new(indices: Vec<Vec<usize>>, shape: Vec<usize>) -> Self {
+        Self(Places::new(indices, shape))
     }
 }
 
 impl Operator for Pick {
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
-        self.pick(inputs[0].clone())
+        self.0.read(inputs[0].clone())
     }
 
     fn interval(&self, inputs: &[Region]) -> Region {
-        if self.distinct {
-            return inputs[0].rearrange(|x| self.pick(x));
+        if self.0.distinct {
+            return inputs[0].rearrange(|x| self.0.read(x));
         }
         // A ball with an element twice is no ball.
-        Region::Box(inputs[0].interval().map(|bound| self.pick(bound)))
+        Region::Box(inputs[0].interval().map(|bound| self.0.read(bound)))
     }
 
     fn linear(&self, coefficients: &[Option<Interval>], _step: &Step) -> Option<Interval> {
@@ -61,10 +114,53 @@ impl Operator for Pick {
     }
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
-        let shape = step.form_shape(0);
-        let flat = form.flatten_features();
-        let zeros = AnyTensor::zeros(&shape, &flat).flatten_features();
-        let places = self.places(&flat);
-        Contribution::unary(zeros.select_add(1, places, flat).reshape(&shape))
+        Contribution::unary(self.0.add(form, &step.form_shape(0)))
+    }
+}
+
+impl Place {
+    /// Elements of `shape` to `indices` in flattened `features`; one list of indices for all
+    /// images, or one for each.
+    pub(crate) fn new(indices: Vec<Vec<usize>>, shape: Vec<usize>, features: Vec<usize>) -> Self {
+        Self {
+            places: Places::new(indices, shape),
+            features,
+        }
+    }
+
+    fn place(&self, x: AnyTensor) -> AnyTensor {
+        let shape = [&x.shape()[..1], &self.features].concat();
+        self.places.add(x, &shape)
+    }
+}
+
+impl Operator for Place {
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        self.place(inputs[0].clone())
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        if self.places.distinct {
+            return inputs[0].rearrange(|x| self.place(x));
+        }
+        inputs[0].affine(
+            |x| self.place(x),
+            |radius, q| {
+                // No element is larger than the sum of all.
+                if q.is_infinite() {
+                    return self.place(radius);
+                }
+                let ones = AnyTensor::full(&vec![1; radius.rank()], 1.0, &radius);
+                power_norm(ones, radius, q, |one, radius| self.place(radius.mul(one)))
+            },
+        )
+    }
+
+    fn linear(&self, coefficients: &[Option<Interval>], _step: &Step) -> Option<Interval> {
+        homogeneous(self, coefficients)
+    }
+
+    fn backward(&self, form: AnyTensor, _step: &Step) -> Contribution {
+        Contribution::unary(self.places.read(form))
     }
 }

@@ -1,6 +1,8 @@
 //! Average pooling.
 
-use super::conv::Geometry;
+use burn::tensor::ops::ConvOptions;
+
+use super::kernel::Movement;
 use super::region::power_norm;
 use super::{Contribution, Interval, Operator, Region, Step, homogeneous};
 use crate::tensor::AnyTensor;
@@ -47,7 +49,11 @@ impl AvgPool {
 
     /// Pooling as a sum over windows, times a weight an output position. The weights come from
     /// the backend's own pooling of ones, so that they follow its rules at the borders.
-    fn windows(&self, size: [usize; 2], like: &AnyTensor) -> (Geometry, AnyTensor, AnyTensor) {
+    fn windows(
+        &self,
+        size: [usize; 2],
+        like: &AnyTensor,
+    ) -> (ConvOptions<2>, AnyTensor, AnyTensor) {
         let ones = AnyTensor::full(&[1, 1, size[0], size[1]], 1.0, like);
         let kernel = AnyTensor::full(&[1, 1, self.kernel[0], self.kernel[1]], 1.0, like);
         let pooled = self.pool(ones.clone());
@@ -57,12 +63,7 @@ impl AvgPool {
             let end = reach.saturating_sub(size[dim] + self.padding[dim]);
             (self.padding[dim], end)
         });
-        let geometry = Geometry {
-            stride: self.stride,
-            padding,
-            dilation: [1, 1],
-            groups: 1,
-        };
+        let geometry = ConvOptions::new_with_padding(self.stride, padding, [1, 1], 1);
         let counts = geometry.apply(ones, kernel.clone(), None);
         let counts = counts.slice(&[(0, 1), (0, 1), (0, out[2]), (0, out[3])]);
         (geometry, kernel, pooled.div(counts))
@@ -110,7 +111,7 @@ impl Operator for AvgPool {
         let height = if self.one_dimensional { 1 } else { input[2] };
         let size = [height, input[input.len() - 1]];
         let (geometry, kernel, weight) = self.windows(size, &form);
-        let form = geometry.adjoint(self.split_channels(form).mul(weight), kernel, size);
+        let form = geometry.adjoint(self.split_channels(form).mul(weight), kernel, &size);
         Contribution::unary(self.join_channels(form, rows))
     }
 }

@@ -1,8 +1,6 @@
 //! Arithmetic: element by element, over dims, and linear.
 
-use burn::backend::ops::{
-    ActivationOps, ConvOptions, ConvTransposeOptions, FloatTensorOps, ModuleOps,
-};
+use burn::backend::ops::{ActivationOps, FloatTensorOps, ModuleOps};
 use burn::backend::{Dispatch, Scalar};
 
 use super::AnyTensor;
@@ -114,37 +112,16 @@ impl AnyTensor {
         self.sum_dims(&dims)
     }
 
+    /// Adds the tensor to a sum, of which it may be the first.
+    pub(crate) fn added_to(self, sum: &mut Option<Self>) {
+        *sum = Some(match sum.take() {
+            Some(sum) => sum.add(self),
+            None => self,
+        });
+    }
+
     pub(crate) fn matmul(self, rhs: Self) -> Self {
         Self(Dispatch::float_matmul(self.0, rhs.0))
-    }
-
-    pub(crate) fn conv2d(self, weight: Self, bias: Option<Self>, options: ConvOptions<2>) -> Self {
-        Self(Dispatch::conv2d(
-            self.0,
-            weight.0,
-            bias.map(|bias| bias.0),
-            options,
-        ))
-    }
-
-    pub(crate) fn conv_transpose2d(self, weight: Self, options: ConvTransposeOptions<2>) -> Self {
-        Self(Dispatch::conv_transpose2d(self.0, weight.0, None, options))
-    }
-
-    pub(crate) fn conv1d(self, weight: Self, options: ConvOptions<1>) -> Self {
-        Self(Dispatch::conv1d(self.0, weight.0, None, options))
-    }
-
-    pub(crate) fn conv3d(self, weight: Self, options: ConvOptions<3>) -> Self {
-        Self(Dispatch::conv3d(self.0, weight.0, None, options))
-    }
-
-    pub(crate) fn conv_transpose1d(self, weight: Self, options: ConvTransposeOptions<1>) -> Self {
-        Self(Dispatch::conv_transpose1d(self.0, weight.0, None, options))
-    }
-
-    pub(crate) fn conv_transpose3d(self, weight: Self, options: ConvTransposeOptions<3>) -> Self {
-        Self(Dispatch::conv_transpose3d(self.0, weight.0, None, options))
     }
 
     pub(crate) fn avg_pool2d(

@@ -38,6 +38,34 @@ impl AnyTensor {
         Self(Dispatch::float_cos(self.0))
     }
 
+    pub(crate) fn tan(self) -> Self {
+        Self(Dispatch::float_tan(self.0))
+    }
+
+    pub(crate) fn atan(self) -> Self {
+        Self(Dispatch::float_atan(self.0))
+    }
+
+    pub(crate) fn sinh(self) -> Self {
+        Self(Dispatch::float_sinh(self.0))
+    }
+
+    pub(crate) fn cosh(self) -> Self {
+        Self(Dispatch::float_cosh(self.0))
+    }
+
+    pub(crate) fn asinh(self) -> Self {
+        Self(Dispatch::float_asinh(self.0))
+    }
+
+    pub(crate) fn atanh(self) -> Self {
+        Self(Dispatch::float_atanh(self.0))
+    }
+
+    pub(crate) fn round(self) -> Self {
+        Self(Dispatch::float_round(self.0))
+    }
+
     pub(crate) fn floor(self) -> Self {
         Self(Dispatch::float_floor(self.0))
     }

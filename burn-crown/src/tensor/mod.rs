@@ -15,10 +15,12 @@ use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 use crate::error::BoundError;
 
 mod arithmetic;
+mod conv;
 mod functions;
 mod mask;
 mod shape;
 
+pub(crate) use conv::{Convolve, Dims};
 pub(crate) use mask::AnyMask;
 
 /// A float tensor of any rank.

@@ -113,6 +113,11 @@ impl AnyTensor {
         ))
     }
 
+    /// The columns `indices` `[B, K]` of `self` `[B, N]`.
+    pub(crate) fn gather(self, indices: Tensor<2, Int>) -> Self {
+        Self(Dispatch::float_gather(1, self.0, indices.into_dispatch()))
+    }
+
     /// Adds `values` `[B, K]` to the columns `indices` `[B, K]` of `self` `[B, N]`.
     pub(crate) fn scatter_add(self, indices: Tensor<2, Int>, values: Self) -> Self {
         Self(Dispatch::float_scatter(

@@ -11,15 +11,15 @@ use std::collections::HashMap;
 
 use burn::backend::ir::{
     ActivationOperationIr, BaseOperationIr, BinaryOpIr, FloatOperationIr, NumericOperationIr,
-    OperationIr, ScalarOpIr, TensorId, TensorIr, UnaryOpIr,
+    OperationIr, ReduceDimOpIr, ScalarOpIr, TensorId, TensorIr, UnaryOpIr,
 };
 
 use super::emit::element_wise;
 use super::lower::Lowering;
-use super::maximum;
+use super::{log_sum_exp, maximum};
 use crate::ops::{
-    Curve, Elementwise, Elu, GeluApproximate, HardSwish, Mish, Refusal, Silu, Softplus, Softsign,
-    Tanhshrink,
+    Curve, Elementwise, Elu, GeluApproximate, HardSwish, Mish, Operator, PiecewiseLinear, Refusal,
+    Silu, Softplus, Softsign, Tanhshrink,
 };
 
 /// An expression that is lowered as one operator.
@@ -52,14 +52,26 @@ fn recognise<'a>(makers: &Makers<'a>, out: &TensorIr) -> Option<Composite<'a>> {
         .or_else(|| makers.softsign(out))
         .or_else(|| makers.gelu_approximate(out))
         .or_else(|| makers.tanhshrink(out))
+        .or_else(|| makers.threshold(out))
+        .or_else(|| makers.shrink(out))
         .or_else(|| maximum::of_pair(makers, out))
+        .or_else(|| log_sum_exp::log_sum_exp(makers, out))
+        .or_else(|| log_sum_exp::quiet_softmax(makers, out))
 }
 
 /// A function of one value.
 fn curve<'a, C: Curve + Clone + 'static>(x: &'a TensorIr, curve: C) -> Composite<'a> {
+    function(x, move || Elementwise(curve.clone()))
+}
+
+/// An operator on each element of one value.
+fn function<'a, O: Operator + 'static>(
+    x: &'a TensorIr,
+    operator: impl Fn() -> O + 'a,
+) -> Composite<'a> {
     Composite {
         reads: vec![x],
-        emit: Box::new(move |graph, out| element_wise(graph, Elementwise(curve.clone()), x, out)),
+        emit: Box::new(move |graph, out| element_wise(graph, operator(), x, out)),
     }
 }
 
@@ -71,6 +83,7 @@ pub(super) enum View<'a> {
     Unary(Unary, &'a TensorIr),
     Scalar(Scalar, &'a TensorIr, f64),
     Binary(Binary, &'a TensorIr, &'a TensorIr),
+    Over(Over, &'a TensorIr, usize),
     HardSigmoid(&'a TensorIr, [f64; 2]),
     MaskFill {
         tensor: &'a TensorIr,
@@ -88,8 +101,11 @@ pub(super) enum View<'a> {
 pub(super) enum Unary {
     Abs,
     Exp,
+    Log,
     Log1p,
+    Neg,
     Sigmoid,
+    Sign,
     Tanh,
 }
 
@@ -100,6 +116,7 @@ pub(super) enum Scalar {
     Mul,
     Div,
     Power,
+    Equal,
     Greater,
     GreaterEqual,
     LowerEqual,
@@ -114,6 +131,13 @@ pub(super) enum Binary {
     Lower,
 }
 
+/// What is taken over a dim, which stays with size 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Over {
+    Max,
+    Sum,
+}
+
 impl<'a> Makers<'a> {
     fn new(operations: &'a [OperationIr]) -> Self {
         let made =
@@ -126,9 +150,12 @@ impl<'a> Makers<'a> {
         let unary = |kind, op: &'a UnaryOpIr| Some(View::Unary(kind, &op.input));
         let scalar = |kind, op: &'a ScalarOpIr| Some(View::Scalar(kind, &op.lhs, op.rhs.elem()));
         let binary = |kind, op: &'a BinaryOpIr| Some(View::Binary(kind, &op.lhs, &op.rhs));
+        let over = |kind, op: &'a ReduceDimOpIr| Some(View::Over(kind, &op.input, op.axis));
         match *self.0.get(&value.id)? {
             OperationIr::NumericFloat(_, op) => match op {
                 NumericOperationIr::Abs(op) => unary(Unary::Abs, op),
+                NumericOperationIr::Neg(op) => unary(Unary::Neg, op),
+                NumericOperationIr::Sign(op) => unary(Unary::Sign, op),
                 NumericOperationIr::AddScalar(op) => scalar(Scalar::Add, op),
                 NumericOperationIr::SubScalar(op) => scalar(Scalar::Sub, op),
                 NumericOperationIr::MulScalar(op) => scalar(Scalar::Mul, op),
@@ -142,10 +169,13 @@ impl<'a> Makers<'a> {
                 NumericOperationIr::Mul(op) => binary(Binary::Mul, op),
                 NumericOperationIr::Div(op) => binary(Binary::Div, op),
                 NumericOperationIr::Lower(op) => binary(Binary::Lower, op),
+                NumericOperationIr::MaxDim(op) => over(Over::Max, op),
+                NumericOperationIr::SumDim(op) => over(Over::Sum, op),
                 _ => None,
             },
             OperationIr::Float(_, op) => match op {
                 FloatOperationIr::Exp(op) => unary(Unary::Exp, op),
+                FloatOperationIr::Log(op) => unary(Unary::Log, op),
                 FloatOperationIr::Log1p(op) => unary(Unary::Log1p, op),
                 FloatOperationIr::Tanh(op) => unary(Unary::Tanh, op),
                 _ => None,
@@ -159,6 +189,7 @@ impl<'a> Makers<'a> {
                 _ => None,
             },
             OperationIr::BaseFloat(op) => match op {
+                BaseOperationIr::EqualElem(op) => scalar(Scalar::Equal, op),
                 BaseOperationIr::MaskFill(op) => Some(View::MaskFill {
                     tensor: &op.tensor,
                     mask: &op.mask,
@@ -176,7 +207,7 @@ impl<'a> Makers<'a> {
     }
 
     /// What a function of one value is applied to.
-    fn unary(&self, kind: Unary, value: &TensorIr) -> Option<&'a TensorIr> {
+    pub(super) fn unary(&self, kind: Unary, value: &TensorIr) -> Option<&'a TensorIr> {
         match self.view(value)? {
             View::Unary(found, x) if found == kind => Some(x),
             _ => None,
@@ -184,9 +215,17 @@ impl<'a> Makers<'a> {
     }
 
     /// What an operator with a number is applied to, and the number.
-    fn scalar(&self, kind: Scalar, value: &TensorIr) -> Option<(&'a TensorIr, f64)> {
+    pub(super) fn scalar(&self, kind: Scalar, value: &TensorIr) -> Option<(&'a TensorIr, f64)> {
         match self.view(value)? {
             View::Scalar(found, x, number) if found == kind => Some((x, number)),
+            _ => None,
+        }
+    }
+
+    /// What a maximum or a sum over a dim is of, and the dim.
+    pub(super) fn over(&self, kind: Over, value: &TensorIr) -> Option<(&'a TensorIr, usize)> {
+        match self.view(value)? {
+            View::Over(found, x, dim) if found == kind => Some((x, dim)),
             _ => None,
         }
     }
@@ -235,14 +274,7 @@ impl<'a> Makers<'a> {
         };
         let (log, beta) = self.scalar(Scalar::Div, tensor)?;
         let capped = self.unary(Unary::Exp, self.unary(Unary::Log1p, log)?)?;
-        let View::MaskFill {
-            tensor: scaled,
-            mask: cap,
-            value: level,
-        } = self.view(capped)?
-        else {
-            return None;
-        };
+        let (scaled, cap, level) = self.mask_fill(capped)?;
         let (compared, threshold) = self.scalar(Scalar::Greater, mask)?;
         let of = self.with(Scalar::Mul, beta, scaled)?;
         let fits = cap.id == mask.id && compared.id == scaled.id && level == threshold;
@@ -325,5 +357,44 @@ impl<'a> Makers<'a> {
             return None;
         };
         (self.unary(Unary::Tanh, tanh)?.id == x.id).then(|| curve(x, Tanhshrink))
+    }
+
+    /// `x` above a threshold, else a number.
+    fn threshold(&self, out: &TensorIr) -> Option<Composite<'a>> {
+        let (x, mask, value) = self.mask_fill(out)?;
+        let (compared, threshold) = self.scalar(Scalar::LowerEqual, mask)?;
+        let found = PiecewiseLinear::threshold(threshold, value)?;
+        (compared.id == x.id).then(|| function(x, move || found.clone()))
+    }
+
+    /// `x − bias · sign(x)`, and zero where `|x|` is at most `reach`; hard for a bias of zero, soft
+    /// for one of `reach`.
+    fn shrink(&self, out: &TensorIr) -> Option<Composite<'a>> {
+        let (shrunk, mask, value) = self.mask_fill(out)?;
+        let (size, reach) = self.scalar(Scalar::LowerEqual, mask)?;
+        let of = self.unary(Unary::Abs, size)?;
+        let (x, bias) = if of.id == shrunk.id {
+            (shrunk, 0.0)
+        } else {
+            let View::Binary(Binary::Sub, x, less) = self.view(shrunk)? else {
+                return None;
+            };
+            let (sign, bias) = self.scalar(Scalar::Mul, less)?;
+            (self.unary(Unary::Sign, sign)?.id == x.id).then_some((x, bias))?
+        };
+        let found = PiecewiseLinear::shrink(reach, bias)?;
+        (of.id == x.id && value == 0.0).then(|| function(x, move || found.clone()))
+    }
+
+    /// What is filled, the mask and the number.
+    pub(super) fn mask_fill(&self, value: &TensorIr) -> Option<(&'a TensorIr, &'a TensorIr, f64)> {
+        match self.view(value)? {
+            View::MaskFill {
+                tensor,
+                mask,
+                value,
+            } => Some((tensor, mask, value)),
+            _ => None,
+        }
     }
 }

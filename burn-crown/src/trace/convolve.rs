@@ -3,26 +3,30 @@
 use burn::backend::ir::{
     ModuleOperationIr, OperationIr, TensorIr, Unfold4dOpIr, Unfold4dOptionsIr,
 };
+use burn::tensor::ops::ConvOptions;
 
 use super::emit::{combined, operands, plain};
 use super::lower::{Layout, Lowering, Value};
 use super::rearrange::pick;
 use super::shared::reshaped;
-use crate::ops::{Add, Bilinear, Conv, Matmul, Operator, Pad, Refusal};
+use crate::ops::{Add, Bilinear, Kernel, Matmul, Movement, Pad, Refusal};
 
 /// A convolution. One by a perturbed kernel is a matrix product with the patches of its input.
-pub(super) fn convolve(
+pub(super) fn convolve<const N: usize>(
     graph: &mut Lowering,
-    conv: Conv,
+    options: ConvOptions<N>,
     [input, weight]: [&TensorIr; 2],
     bias: &Option<TensorIr>,
     out: &TensorIr,
-) -> Result<(), Refusal> {
+) -> Result<(), Refusal>
+where
+    ConvOptions<N>: Movement,
+{
     let kernel = graph.value(weight);
     if kernel.layout != Layout::Shared {
-        return product(graph, conv, [input, weight], bias, out);
+        return product(graph, options, [input, weight], bias, out);
     }
-    let node = patches_by(graph, &conv, input, kernel.node, out)?;
+    let node = patches_by(graph, &options, input, kernel.node, out)?;
     let value = Value {
         node,
         layout: Layout::Plain,
@@ -30,10 +34,10 @@ pub(super) fn convolve(
     with_bias(graph, value, bias, out)
 }
 
-/// A product with a fixed kernel, by an operator on the input, the kernel and perhaps the bias.
+/// A product with a fixed kernel that moves as `movement` says.
 pub(super) fn product(
     graph: &mut Lowering,
-    operator: impl Operator + 'static,
+    movement: impl Movement + 'static,
     input_and_weight: [&TensorIr; 2],
     bias: &Option<TensorIr>,
     out: &TensorIr,
@@ -51,7 +55,7 @@ pub(super) fn product(
         inputs.push(plain(graph, bias)?);
     }
     let value = Value {
-        node: graph.apply(operator, inputs, out.shape.to_vec())?,
+        node: graph.apply(Kernel(movement), inputs, out.shape.to_vec())?,
         layout: Layout::Plain,
     };
     with_bias(graph, value, &apart.cloned(), out)
@@ -86,15 +90,18 @@ pub(super) fn per_channel(
 
 /// `kernel · patches`: `[B, G, O / G, K]` by `[B, G, K, L]` for groups `G`, with the `K` elements of
 /// a group's patch at each of `L` places.
-fn patches_by(
+///
+/// A convolution over one dim runs as one over two, of which the first has size 1.
+fn patches_by<const N: usize>(
     graph: &mut Lowering,
-    conv: &Conv,
+    options: &ConvOptions<N>,
     input: &TensorIr,
     kernel: usize,
     out: &TensorIr,
 ) -> Result<usize, Refusal> {
-    let geometry = &conv.geometry;
-    let (batch, groups) = (graph.batch(), geometry.groups);
+    let two_dims = |of: [usize; N]| [if N == 1 { 1 } else { of[0] }, of[N - 1]];
+    let first_padding = if N == 1 { (0, 0) } else { options.padding[0] };
+    let (batch, groups) = (graph.batch(), options.groups);
     let images = plain(graph, input)?;
     let mut shape = graph.shape(images).to_vec();
     let mut window = graph.shape(kernel).to_vec();
@@ -103,11 +110,11 @@ fn patches_by(
             "its kernel is perturbed, and its input has no images",
         ));
     }
-    if conv.one_dimensional {
+    if N == 1 {
         shape.insert(2, 1);
         window.insert(3, 1);
     }
-    let padding = vec![(0, 0), (0, 0), geometry.padding[0], geometry.padding[1]];
+    let padding = vec![(0, 0), (0, 0), first_padding, options.padding[N - 1]];
     let images = graph.reshape(images, shape.clone())?;
     for (size, (before, after)) in shape.iter_mut().zip(&padding) {
         *size += before + after;
@@ -130,9 +137,9 @@ fn patches_by(
         x: unfolded(input, shape),
         kernel_size: [window[3], window[4]],
         options: Unfold4dOptionsIr {
-            stride: geometry.stride,
+            stride: two_dims(options.stride),
             padding: [0, 0],
-            dilation: geometry.dilation,
+            dilation: two_dims(options.dilation),
         },
         out: unfolded(out, vec![batch, patch, places]),
     };

@@ -9,8 +9,8 @@ use burn::tensor::TensorData;
 use super::lower::{Layout, Lowering, Value};
 use super::shared::{self, aligned, meeting, node_shape, with_images};
 use crate::ops::{
-    Bilinear, Div, Elementwise, LeakyRelu, LogSoftmax, Matmul, Mul, Neg, Operator, Permute, Power,
-    Product, Recip, Reduce, Refusal, Relu, Select, Softmax, Sub,
+    AvgPool, Bilinear, Div, Elementwise, LeakyRelu, LogSoftmax, Matmul, Mul, Neg, Operator,
+    Permute, Power, Product, Recip, Reduce, Refusal, Relu, Select, Softmax, Sub,
 };
 
 /// Adds an operator whose operands keep the batch apart.
@@ -335,6 +335,28 @@ pub(super) fn softmax(
         _ => graph.apply(Softmax { logarithm }, vec![log, node], shape)?,
     };
     graph.define(&op.out, node, value.layout);
+    Ok(())
+}
+
+/// Average pooling. It treats channels alike, so dims that were merged with the batch are some.
+pub(super) fn avg_pool(
+    graph: &mut Lowering,
+    pool: AvgPool,
+    input: &TensorIr,
+    out: &TensorIr,
+) -> Result<(), Refusal> {
+    let value = graph.value(input);
+    if value.layout != Layout::Merged {
+        let node = plain(graph, input)?;
+        return apply(graph, pool, vec![node], out);
+    }
+    let shape = graph.shape(value.node).to_vec();
+    let channels = [shape[0], shape[1] * shape[2]];
+    let node = graph.reshape(value.node, [&channels, &shape[3..]].concat())?;
+    let pooled = &out.shape.to_vec()[2..];
+    let node = graph.apply(pool, vec![node], [&channels, pooled].concat())?;
+    let node = graph.reshape(node, [&shape[..3], pooled].concat())?;
+    graph.define(out, node, Layout::Merged);
     Ok(())
 }
 

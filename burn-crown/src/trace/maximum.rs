@@ -7,29 +7,29 @@ use super::emit::{apply, plain};
 use super::lower::{Layout, Lowering, Value};
 use crate::ops::{Add, Maximum, Neg, Pick, Refusal, Relu, Sub};
 
-/// The maxima over a dim.
-pub(super) fn max_dim(
-    graph: &mut Lowering,
-    input: &TensorIr,
-    dim: usize,
-    out: &TensorIr,
-) -> Result<(), Refusal> {
-    let input = plain(graph, input)?;
-    apply(graph, Maximum { dim }, vec![input], out)
+/// Which end of several values.
+pub(super) enum Extreme {
+    Max,
+    Min,
 }
 
-/// The minima over a dim: the negated maxima of the negated values.
-pub(super) fn min_dim(
+/// The maxima over a dim, or the minima: the negated maxima of the negated values.
+pub(super) fn extreme(
     graph: &mut Lowering,
-    input: &TensorIr,
+    which: Extreme,
+    [input, out]: [&TensorIr; 2],
     dim: usize,
-    out: &TensorIr,
 ) -> Result<(), Refusal> {
-    let input = plain(graph, input)?;
-    let shape = graph.shape(input).to_vec();
-    let negated = graph.apply(Neg, vec![input], shape)?;
-    let largest = graph.apply(Maximum { dim }, vec![negated], out.shape.to_vec())?;
-    apply(graph, Neg, vec![largest], out)
+    let node = plain(graph, input)?;
+    match which {
+        Extreme::Max => apply(graph, Maximum { dim }, vec![node], out),
+        Extreme::Min => {
+            let shape = graph.shape(node).to_vec();
+            let negated = graph.apply(Neg, vec![node], shape)?;
+            let largest = graph.apply(Maximum { dim }, vec![negated], out.shape.to_vec())?;
+            apply(graph, Neg, vec![largest], out)
+        }
+    }
 }
 
 /// Refuses an operator whose second output, the places of the extremes, is read.
@@ -116,13 +116,28 @@ fn common(
 /// The windows of a pooling, along one dim.
 #[derive(Clone, Copy)]
 pub(super) struct Windows {
-    pub(super) kernel: usize,
-    pub(super) stride: usize,
-    pub(super) padding: usize,
-    pub(super) dilation: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+    dilation: usize,
 }
 
 impl Windows {
+    /// Those along each dim.
+    pub(super) fn of<const N: usize>(
+        kernel: [usize; N],
+        stride: [usize; N],
+        padding: [usize; N],
+        dilation: [usize; N],
+    ) -> [Self; N] {
+        std::array::from_fn(|dim| Self {
+            kernel: kernel[dim],
+            stride: stride[dim],
+            padding: padding[dim],
+            dilation: dilation[dim],
+        })
+    }
+
     /// The places of one window in a dim of `size`. A place in the padding, whose value is below all
     /// others, gives way to one inside the window.
     fn places(&self, window: usize, size: usize) -> Option<Vec<usize>> {
@@ -174,7 +189,7 @@ pub(super) fn max_pool(
     let taps: usize = windows.iter().map(|along| along.kernel).product();
     let features = [&pooled[1..], &[taps]].concat();
     let with = |last: usize| [&pooled, &[last][..]].concat();
-    let picked = graph.apply(Pick::new(indices, features), vec![node], with(taps))?;
+    let picked = graph.apply(Pick::new(vec![indices], features), vec![node], with(taps))?;
     let dim = pooled.len();
     let largest = graph.apply(Maximum { dim }, vec![picked], with(1))?;
     let node = graph.reshape(largest, pooled)?;

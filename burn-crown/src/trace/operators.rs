@@ -9,20 +9,23 @@ use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::convolve::{convolve, product};
 use super::emit::{
-    SoftmaxKind, apply, apply_in, binary, divide, element_wise, mask_fill, matmul, multiply,
-    operands, permute, plain, prelu, reduce, reduce_all, reshape, softmax, unary, unmixed,
+    SoftmaxKind, apply, apply_in, avg_pool, binary, divide, element_wise, mask_fill, matmul,
+    multiply, operands, permute, plain, prelu, reduce, reduce_all, reshape, softmax, unary,
+    unmixed,
 };
 use super::lower::{Layout, Lowering, Value};
 use super::mask::lower_mask;
-use super::maximum::{Windows, max_dim, max_pool, min_dim, of_everything, without_places};
+use super::maximum::{Extreme, Windows, extreme, max_pool, of_everything, without_places};
 use super::normalize::{batch_norm, layer_norm};
-use super::rearrange::{rearrange, rearranged, unfold};
+use super::rearrange::{rearrange, rearranged, scatter_add, select_add, unfold};
+use super::rounding::{ceil, trunc};
 use super::separable::{adaptive_avg_pool, cumulative_sum, interpolate};
 use super::shared;
 use crate::ops::{
-    Abs, Add, AddScalar, AvgPool, Cat, Clamp, Conv, Elementwise, Erf, Exp, Expand, Gelu, Geometry,
-    Kernel, LeakyRelu, Log, Log1p, LogSigmoid, MulScalar, Neg, Pad, Power, Recip, Refusal, Relu,
-    Select, Sigmoid, Sine, Slice, SliceAssign, Sqrt, Sub, Tanh,
+    Abs, Add, AddScalar, ArcSinh, ArcTan, ArcTanh, AvgPool, Cat, Clamp, Cosh, Elementwise, Erf,
+    Exp, Expand, Gelu, LeakyRelu, Log, Log1p, LogSigmoid, MulScalar, Neg, Pad, PiecewiseLinear,
+    Power, Recip, Refusal, Relu, Rounding, Select, Sigmoid, Sine, Sinh, Slice, SliceAssign, Sqrt,
+    Sub, Tan, Tanh,
 };
 
 /// The name of an operator in messages: Burn's own.
@@ -123,6 +126,8 @@ fn base(op: &BaseOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
             let assign = SliceAssign::new(&op.ranges, &op.tensor.shape.to_vec());
             apply(graph, assign, inputs, &op.out)
         }
+        BaseOperationIr::SelectAssign(op) => select_add(graph, op),
+        BaseOperationIr::Scatter(op) => scatter_add(graph, op),
         BaseOperationIr::Cat(op) => {
             let values: Vec<Value> = op.tensors.iter().map(|ir| graph.value(ir)).collect();
             let layout = shared::meeting(graph, &values);
@@ -163,6 +168,16 @@ fn float(op: &FloatOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
         FloatOperationIr::Tanh(op) => unary(graph, Elementwise(Tanh), op),
         FloatOperationIr::Sin(op) => unary(graph, Sine::sin(), op),
         FloatOperationIr::Cos(op) => unary(graph, Sine::cos(), op),
+        FloatOperationIr::Tan(op) => unary(graph, Tan, op),
+        FloatOperationIr::ArcTan(op) => unary(graph, Elementwise(ArcTan), op),
+        FloatOperationIr::Sinh(op) => unary(graph, Elementwise(Sinh), op),
+        FloatOperationIr::Cosh(op) => unary(graph, Elementwise(Cosh), op),
+        FloatOperationIr::ArcSinh(op) => unary(graph, Elementwise(ArcSinh), op),
+        FloatOperationIr::ArcTanh(op) => unary(graph, Elementwise(ArcTanh), op),
+        FloatOperationIr::Floor(op) => unary(graph, Rounding::Floor, op),
+        FloatOperationIr::Round(op) => unary(graph, Rounding::Nearest, op),
+        FloatOperationIr::Ceil(op) => ceil(graph, op),
+        FloatOperationIr::Trunc(op) => trunc(graph, op),
         _ => Err(unknown()),
     }
 }
@@ -229,6 +244,7 @@ fn numeric(op: &NumericOperationIr, graph: &mut Lowering) -> Result<(), Refusal>
         }
         NumericOperationIr::Neg(op) => unary(graph, Neg, op),
         NumericOperationIr::Abs(op) => unary(graph, Elementwise(Abs), op),
+        NumericOperationIr::Sign(op) => unary(graph, PiecewiseLinear::sign(), op),
         NumericOperationIr::Clamp(op) => {
             let clamp = Elementwise(Clamp::between(op.min.elem(), op.max.elem()));
             element_wise(graph, clamp, &op.tensor, &op.out)
@@ -249,15 +265,19 @@ fn numeric(op: &NumericOperationIr, graph: &mut Lowering) -> Result<(), Refusal>
         NumericOperationIr::CumSum(op) => cumulative_sum(graph, &op.input, op.axis, &op.out),
         NumericOperationIr::Sum(op) => reduce_all(graph, &op.input, &op.out, false),
         NumericOperationIr::Mean(op) => reduce_all(graph, &op.input, &op.out, true),
-        NumericOperationIr::MaxDim(op) => max_dim(graph, &op.input, op.axis, &op.out),
-        NumericOperationIr::MinDim(op) => min_dim(graph, &op.input, op.axis, &op.out),
+        NumericOperationIr::MaxDim(op) => {
+            extreme(graph, Extreme::Max, [&op.input, &op.out], op.axis)
+        }
+        NumericOperationIr::MinDim(op) => {
+            extreme(graph, Extreme::Min, [&op.input, &op.out], op.axis)
+        }
         NumericOperationIr::MaxDimWithIndices(op) => {
             without_places(graph, &op.out_indices)?;
-            max_dim(graph, &op.tensor, op.dim, &op.out)
+            extreme(graph, Extreme::Max, [&op.tensor, &op.out], op.dim)
         }
         NumericOperationIr::MinDimWithIndices(op) => {
             without_places(graph, &op.out_indices)?;
-            min_dim(graph, &op.tensor, op.dim, &op.out)
+            extreme(graph, Extreme::Min, [&op.tensor, &op.out], op.dim)
         }
         NumericOperationIr::Max(op) | NumericOperationIr::Min(op) => {
             Err(of_everything(graph, &op.input))
@@ -279,53 +299,23 @@ fn numeric(op: &NumericOperationIr, graph: &mut Lowering) -> Result<(), Refusal>
 }
 
 fn module(op: &ModuleOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
+    // The records of convolutions have the same fields, but no type in common.
+    macro_rules! moved {
+        ($op:ident, $lower:ident, $movement:ty) => {{
+            let movement = <$movement>::from($op.options.clone());
+            $lower(graph, movement, [&$op.x, &$op.weight], &$op.bias, &$op.out)
+        }};
+    }
     match op {
-        ModuleOperationIr::Conv1d(op) => {
-            let options = ConvOptions::<1>::from(op.options.clone());
-            let geometry = Geometry {
-                stride: [1, options.stride[0]],
-                padding: [(0, 0), options.padding[0]],
-                dilation: [1, options.dilation[0]],
-                groups: options.groups,
-            };
-            let conv = Conv {
-                geometry,
-                one_dimensional: true,
-            };
-            convolve(graph, conv, [&op.x, &op.weight], &op.bias, &op.out)
-        }
-        ModuleOperationIr::Conv2d(op) => {
-            let options = ConvOptions::<2>::from(op.options.clone());
-            let geometry = Geometry {
-                stride: options.stride,
-                padding: options.padding,
-                dilation: options.dilation,
-                groups: options.groups,
-            };
-            let conv = Conv {
-                geometry,
-                one_dimensional: false,
-            };
-            convolve(graph, conv, [&op.x, &op.weight], &op.bias, &op.out)
-        }
-        ModuleOperationIr::Conv3d(op) => {
-            let movement = Kernel(ConvOptions::<3>::from(op.options.clone()));
-            product(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
-        }
-        ModuleOperationIr::ConvTranspose1d(op) => {
-            let movement = Kernel(ConvTransposeOptions::<1>::from(op.options.clone()));
-            product(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
-        }
-        ModuleOperationIr::ConvTranspose2d(op) => {
-            let movement = Kernel(ConvTransposeOptions::<2>::from(op.options.clone()));
-            product(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
-        }
-        ModuleOperationIr::ConvTranspose3d(op) => {
-            let movement = Kernel(ConvTransposeOptions::<3>::from(op.options.clone()));
-            product(graph, movement, [&op.x, &op.weight], &op.bias, &op.out)
-        }
+        ModuleOperationIr::Conv1d(op) => moved!(op, convolve, ConvOptions<1>),
+        ModuleOperationIr::Conv2d(op) => moved!(op, convolve, ConvOptions<2>),
+        ModuleOperationIr::Conv3d(op) => moved!(op, product, ConvOptions<3>),
+        ModuleOperationIr::ConvTranspose1d(op) => moved!(op, product, ConvTransposeOptions<1>),
+        ModuleOperationIr::ConvTranspose2d(op) => moved!(op, product, ConvTransposeOptions<2>),
+        ModuleOperationIr::ConvTranspose3d(op) => moved!(op, product, ConvTransposeOptions<3>),
         ModuleOperationIr::AdaptiveAvgPool1d(op) => adaptive_avg_pool(graph, &op.x, &op.out),
         ModuleOperationIr::AdaptiveAvgPool2d(op) => adaptive_avg_pool(graph, &op.x, &op.out),
+        ModuleOperationIr::AdaptiveAvgPool3d(op) => adaptive_avg_pool(graph, &op.x, &op.out),
         ModuleOperationIr::Interpolate(op) => interpolate(graph, op),
         ModuleOperationIr::LayerNorm(op) => layer_norm(graph, op),
         ModuleOperationIr::BatchNorm(op) => batch_norm(graph, op),
@@ -339,8 +329,7 @@ fn module(op: &ModuleOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
                 ceil_mode: op.ceil_mode,
                 one_dimensional: true,
             };
-            let inputs = operands(graph, [&op.x])?;
-            apply(graph, pool, inputs, &op.out)
+            avg_pool(graph, pool, &op.x, &op.out)
         }
         ModuleOperationIr::AvgPool2d(op) => {
             let pool = AvgPool {
@@ -351,25 +340,24 @@ fn module(op: &ModuleOperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
                 ceil_mode: op.ceil_mode,
                 one_dimensional: false,
             };
-            let inputs = operands(graph, [&op.x])?;
-            apply(graph, pool, inputs, &op.out)
+            avg_pool(graph, pool, &op.x, &op.out)
         }
         ModuleOperationIr::MaxPool1d(op) => {
-            let windows = Windows {
-                kernel: op.kernel_size,
-                stride: op.stride,
-                padding: op.padding,
-                dilation: op.dilation,
-            };
-            max_pool(graph, &[windows], &op.x, &op.out)
+            let windows = Windows::of([op.kernel_size], [op.stride], [op.padding], [op.dilation]);
+            max_pool(graph, &windows, &op.x, &op.out)
         }
         ModuleOperationIr::MaxPool2d(op) => {
-            let windows = [0, 1].map(|dim| Windows {
-                kernel: op.kernel_size[dim],
-                stride: op.stride[dim],
-                padding: op.padding[dim],
-                dilation: op.dilation[dim],
-            });
+            let windows = Windows::of(op.kernel_size, op.stride, op.padding, op.dilation);
+            max_pool(graph, &windows, &op.x, &op.out)
+        }
+        ModuleOperationIr::MaxPool1dWithIndices(op) => {
+            without_places(graph, &op.out_indices)?;
+            let windows = Windows::of([op.kernel_size], [op.stride], [op.padding], [op.dilation]);
+            max_pool(graph, &windows, &op.x, &op.out)
+        }
+        ModuleOperationIr::MaxPool2dWithIndices(op) => {
+            without_places(graph, &op.out_indices)?;
+            let windows = Windows::of(op.kernel_size, op.stride, op.padding, op.dilation);
             max_pool(graph, &windows, &op.x, &op.out)
         }
         _ => Err(unknown()),

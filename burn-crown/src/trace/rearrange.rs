@@ -1,16 +1,17 @@
-//! Operators that put elements of their input elsewhere: run once on the elements' positions, they
+//! Operators that put elements of their input elsewhere, or add to some of them: run once on the elements' positions, they
 //! say themselves what goes where.
 
 use burn::backend::ir::{
-    BaseOperationIr, InterpolateModeIr, ModuleOperationIr, NumericOperationIr, OperationIr,
-    PadModeIr, TensorIr, Unfold4dOpIr,
+    BaseOperationIr, GatherOpIr, InterpolateModeIr, ModuleOperationIr, NumericOperationIr,
+    OperationIr, PadModeIr, ScatterOpIr, SelectAssignOpIr, SelectOpIr, TensorIr, Unfold4dOpIr,
 };
+use burn::backend::tensor::IndexingUpdateOp;
 use burn::tensor::TensorData;
 
 use super::emit::{plain, unmixed};
 use super::fold::Constants;
 use super::lower::{Layout, Lowering};
-use crate::ops::{Pad, Pick, Refusal};
+use crate::ops::{Add, Pad, Pick, Place, Refusal};
 
 /// The input and the output of an operator whose output elements are elements of the input.
 pub(super) fn rearranged(operation: &OperationIr) -> Option<(&TensorIr, &TensorIr)> {
@@ -86,6 +87,47 @@ pub(super) fn unfold(graph: &mut Lowering, op: &Unfold4dOpIr) -> Result<(), Refu
     Ok(())
 }
 
+/// Lowers an addition to the slices of a dim at constant indices.
+pub(super) fn select_add(graph: &mut Lowering, op: &SelectAssignOpIr) -> Result<(), Refusal> {
+    adds(&op.update)?;
+    let taking = OperationIr::BaseFloat(BaseOperationIr::Select(SelectOpIr {
+        tensor: op.tensor.clone(),
+        dim: op.dim,
+        indices: op.indices.clone(),
+        out: taken(&op.out, &op.value),
+    }));
+    add_to_parts(graph, &taking, [&op.tensor, &op.value], &op.out)
+}
+
+/// Lowers an addition to the elements at constant indices.
+pub(super) fn scatter_add(graph: &mut Lowering, op: &ScatterOpIr) -> Result<(), Refusal> {
+    adds(&op.update)?;
+    let taking = OperationIr::BaseFloat(BaseOperationIr::Gather(GatherOpIr {
+        tensor: op.tensor.clone(),
+        dim: op.dim,
+        indices: op.indices.clone(),
+        out: taken(&op.out, &op.value),
+    }));
+    add_to_parts(graph, &taking, [&op.tensor, &op.value], &op.out)
+}
+
+fn adds(update: &IndexingUpdateOp) -> Result<(), Refusal> {
+    match update {
+        IndexingUpdateOp::Add => Ok(()),
+        other => Err(Refusal::Unsupported(format!(
+            "it updates elements by {other:?}; additions alone can be bounded"
+        ))),
+    }
+}
+
+/// A value of its own, under the identity of a result that is not made yet, in the shape of others.
+fn taken(out: &TensorIr, like: &TensorIr) -> TensorIr {
+    TensorIr {
+        shape: like.shape.clone(),
+        ..out.clone()
+    }
+}
+
 /// A rearrangement of a node that was recorded as `input`.
 pub(super) fn pick(
     graph: &mut Lowering,
@@ -119,7 +161,8 @@ fn pick_shared(
 ) -> Result<usize, Refusal> {
     let out_shape = out.shape.to_vec();
     let shape = [&graph.shape(copies)[..1], &out_shape].concat();
-    let pick = Pick::new(sources(graph, operation, input, out)?, out_shape);
+    let sources = sources(graph, operation, input, out)?;
+    let pick = Pick::new(vec![sources], out_shape);
     graph.apply(pick, vec![copies], shape)
 }
 
@@ -155,10 +198,15 @@ fn sources(
         .ok_or_else(|| Refusal::unsupported("its result is not made of its input's elements"))
 }
 
-/// The positions within an image, if each image is made of its own elements, and all alike.
-fn of_each_image(sources: &[usize], batch: usize, features: usize) -> Result<Vec<usize>, Refusal> {
+/// The positions within each image, if it is made of its own elements; one list where all images
+/// are alike.
+fn of_each_image(
+    sources: &[usize],
+    batch: usize,
+    features: usize,
+) -> Result<Vec<Vec<usize>>, Refusal> {
     let width = sources.len() / batch.max(1);
-    let first = &sources[..width];
+    let mut images = Vec::with_capacity(batch);
     for (image, sources) in sources.chunks(width.max(1)).enumerate() {
         let offset = image * features;
         let own = |&source: &usize| (offset..offset + features).contains(&source);
@@ -167,12 +215,27 @@ fn of_each_image(sources: &[usize], batch: usize, features: usize) -> Result<Vec
                 "it takes elements of one image to another",
             ));
         }
-        let alike = |(&source, &first): (&usize, &usize)| source - offset == first;
-        if !sources.iter().zip(first).all(alike) {
-            return Err(Refusal::unsupported(
-                "it takes different elements of each image",
-            ));
-        }
+        images.push(sources.iter().map(|source| source - offset).collect());
     }
-    Ok(first.to_vec())
+    // Of the same list for each image, one is enough.
+    images.dedup();
+    Ok(images)
+}
+
+/// Lowers an addition of `value` to parts of a tensor, those that `taking`, on the tensor, takes.
+fn add_to_parts(
+    graph: &mut Lowering,
+    taking: &OperationIr,
+    [tensor, value]: [&TensorIr; 2],
+    out: &TensorIr,
+) -> Result<(), Refusal> {
+    let inputs = [plain(graph, tensor)?, plain(graph, value)?];
+    let targets = taking.outputs().next().expect("it takes parts");
+    let sources = sources(graph, taking, tensor, targets)?;
+    let (shape, added) = (tensor.shape.to_vec(), value.shape.to_vec());
+    let features = shape[1..].iter().product();
+    let indices = of_each_image(&sources, graph.batch(), features)?;
+    let place = Place::new(indices, added[1..].to_vec(), shape[1..].to_vec());
+    let placed = graph.apply(place, vec![inputs[1]], shape)?;
+    apply(graph, Add, vec![inputs[0], placed], out)
 }

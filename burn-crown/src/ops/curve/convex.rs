@@ -35,6 +35,10 @@ pub(crate) struct LogSigmoid;
 #[derive(Debug)]
 pub(crate) struct Abs;
 
+/// The hyperbolic cosine.
+#[derive(Debug)]
+pub(crate) struct Cosh;
+
 /// `x` to a fixed power.
 #[derive(Debug)]
 pub(crate) struct Power(pub(crate) f64);
@@ -182,6 +186,20 @@ impl Curve for Abs {
     fn slope(&self, x: AnyTensor) -> AnyTensor {
         let ones = AnyTensor::full(&x.shape(), 1.0, &x);
         ones.mask_fill(x.lower_scalar(0.0), -1.0)
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        vec![CONVEX]
+    }
+}
+
+impl Curve for Cosh {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.cosh()
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        x.sinh()
     }
 
     fn pieces(&self) -> Vec<Piece> {

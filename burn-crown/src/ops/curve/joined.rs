@@ -1,4 +1,4 @@
-//! Functions that are joined from two or three parts, or saturate on either side of zero.
+//! Functions that are exponential on one side and straight, or nearly so, on the other.
 
 use super::{Curve, Interval, Piece};
 use crate::tensor::AnyTensor;
@@ -19,21 +19,6 @@ pub(crate) struct Elu {
     gain: f64,
     depth: f64,
     rate: f64,
-}
-
-/// `x / (1 + |x|)`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Softsign;
-
-/// `x − tanh(x)`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Tanhshrink;
-
-/// `x · clamp(scale · x + shift, 0, 1)`: zero, a parabola, and `x`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct HardSwish {
-    scale: f64,
-    shift: f64,
 }
 
 impl Softplus {
@@ -122,93 +107,5 @@ impl Curve for Elu {
 
     fn is_increasing(&self) -> bool {
         true
-    }
-}
-
-impl Curve for Softsign {
-    fn value(&self, x: AnyTensor) -> AnyTensor {
-        x.clone().div(x.abs().add_scalar(1.0))
-    }
-
-    fn slope(&self, x: AnyTensor) -> AnyTensor {
-        let root = x.abs().add_scalar(1.0).recip();
-        root.clone().mul(root)
-    }
-
-    fn pieces(&self) -> Vec<Piece> {
-        vec![
-            Piece::convex(f64::NEG_INFINITY, 0.0),
-            Piece::concave(0.0, f64::INFINITY),
-        ]
-    }
-
-    fn is_increasing(&self) -> bool {
-        true
-    }
-}
-
-impl Curve for Tanhshrink {
-    fn value(&self, x: AnyTensor) -> AnyTensor {
-        x.clone().sub(x.tanh())
-    }
-
-    fn slope(&self, x: AnyTensor) -> AnyTensor {
-        let tanh = x.tanh();
-        tanh.clone().mul(tanh)
-    }
-
-    fn pieces(&self) -> Vec<Piece> {
-        vec![
-            Piece::concave(f64::NEG_INFINITY, 0.0),
-            Piece::convex(0.0, f64::INFINITY),
-        ]
-    }
-
-    fn is_increasing(&self) -> bool {
-        true
-    }
-}
-
-impl HardSwish {
-    /// The function for these parameters, if the parabola's part holds zero and both corners bend
-    /// down.
-    pub(crate) fn new(scale: f64, shift: f64) -> Option<Self> {
-        let fits = scale > 0.0 && scale.is_finite() && 0.0 < shift && shift < 1.0;
-        fits.then_some(Self { scale, shift })
-    }
-
-    /// Where the gate begins to open, and where it is open.
-    fn corners(&self) -> [f64; 2] {
-        [0.0, 1.0].map(|level| (level - self.shift) / self.scale)
-    }
-}
-
-impl Curve for HardSwish {
-    fn value(&self, x: AnyTensor) -> AnyTensor {
-        let gate = x.clone().mul_scalar(self.scale).add_scalar(self.shift);
-        x.mul(gate.clamp_min(0.0).clamp_max(1.0))
-    }
-
-    fn slope(&self, x: AnyTensor) -> AnyTensor {
-        // At a corner that of the parabola, by which the search in that piece goes.
-        let [closed, open] = self.corners();
-        x.clone()
-            .mul_scalar(2.0 * self.scale)
-            .add_scalar(self.shift)
-            .mask_fill(x.clone().lower_scalar(closed), 0.0)
-            .mask_fill(x.greater_scalar(open), 1.0)
-    }
-
-    fn pieces(&self) -> Vec<Piece> {
-        let [closed, open] = self.corners();
-        vec![
-            Piece::concave(f64::NEG_INFINITY, closed),
-            Piece::convex(closed, open),
-            Piece::concave(open, f64::INFINITY),
-        ]
-    }
-
-    fn kinks(&self) -> Vec<f64> {
-        self.corners().to_vec()
     }
 }

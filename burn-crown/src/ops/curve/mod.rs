@@ -10,18 +10,18 @@ mod joined;
 mod kinked;
 mod periodic;
 mod s_shaped;
-mod smooth_gates;
+mod steepening;
 mod support;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use convex::{Abs, Exp, Log, Log1p, LogSigmoid, Power, Recip, Sqrt};
-pub(crate) use gated::Gelu;
-pub(crate) use joined::{Elu, HardSwish, Softplus, Softsign, Tanhshrink};
+pub(crate) use convex::{Abs, Cosh, Exp, Log, Log1p, LogSigmoid, Power, Recip, Sqrt};
+pub(crate) use gated::{Gelu, GeluApproximate, HardSwish, Mish, Silu};
+pub(crate) use joined::{Elu, Softplus};
 pub(crate) use kinked::Clamp;
-pub(crate) use periodic::Sine;
-pub(crate) use s_shaped::{Erf, Sigmoid, Tanh};
-pub(crate) use smooth_gates::{GeluApproximate, Mish, Silu};
+pub(crate) use periodic::{Sine, Tan};
+pub(crate) use s_shaped::{ArcSinh, ArcTan, Erf, Sigmoid, Softsign, Tanh};
+pub(crate) use steepening::{ArcTanh, Sinh, Tanhshrink};
 pub(super) use support::lines;
 
 use std::fmt::Debug;

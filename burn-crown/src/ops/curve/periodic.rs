@@ -1,4 +1,4 @@
-//! Sine and cosine.
+//! Sine, cosine and tangent.
 
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
@@ -27,17 +27,32 @@ impl Sine {
     /// The interval moved by whole turns to where it begins in `[0, 2π)`, by how much, and the
     /// elements that a whole turn fits in.
     fn first_turn(&self, interval: &Interval) -> (Interval, AnyTensor, AnyMask) {
-        let turns = interval
-            .lower
-            .clone()
-            .without_autodiff()
-            .add_scalar(self.phase)
-            .mul_scalar(1.0 / TAU)
-            .floor();
-        let shift = turns.mul_scalar(-TAU).add_scalar(self.phase);
-        let moved = interval.clone().map(|bound| bound.add(shift.clone()));
+        let (moved, shift) = moved(interval, self.phase, TAU);
         let width = interval.upper.clone().sub(interval.lower.clone());
         (moved, shift, width.lower_scalar(TAU).not())
+    }
+}
+
+/// The interval moved by `phase` and by whole periods to where it begins in the first one, and by
+/// how much.
+fn moved(interval: &Interval, phase: f64, period: f64) -> (Interval, AnyTensor) {
+    let periods = interval
+        .lower
+        .clone()
+        .without_autodiff()
+        .add_scalar(phase)
+        .mul_scalar(1.0 / period)
+        .floor();
+    let shift = periods.mul_scalar(-period).add_scalar(phase);
+    let moved = interval.clone().map(|bound| bound.add(shift.clone()));
+    (moved, shift)
+}
+
+/// The lines around a function of `x + shift`, as lines of `x`.
+fn moved_back(lines: &mut Lines, shift: &AnyTensor) {
+    for line in [&mut lines.lower, &mut lines.upper] {
+        let rise = line.slope.clone().mul(shift.clone());
+        line.intercept = line.intercept.clone().add(rise);
     }
 }
 
@@ -87,14 +102,83 @@ impl Operator for Sine {
     fn lines(&self, step: &Step) -> Option<Lines> {
         let (moved, shift, whole) = self.first_turn(&step.interval(0));
         let mut lines = support::lines(&TwoTurns, &moved);
+        moved_back(&mut lines, &shift);
         let place = |line: &mut Line, level: f64| {
-            let intercept = line.intercept.clone();
-            let moved_back = intercept.add(line.slope.clone().mul(shift.clone()));
-            line.intercept = moved_back.mask_fill(whole.clone(), level);
+            line.intercept = line.intercept.clone().mask_fill(whole.clone(), level);
             line.slope = line.slope.clone().mask_fill(whole.clone(), 0.0);
         };
         place(&mut lines.lower, -1.0);
         place(&mut lines.upper, 1.0);
+        Some(lines)
+    }
+}
+
+/// The tangent, on intervals without a pole.
+#[derive(Debug)]
+pub(crate) struct Tan;
+
+/// How near to a pole of the tangent an interval may come, at zero and for each unit away from it:
+/// more than the rounding of `f32` when the interval is moved.
+const POLE: [f64; 2] = [1e-5, 1e-6];
+
+/// The branch of the tangent that goes through zero.
+#[derive(Debug)]
+pub(super) struct Branch;
+
+impl Curve for Branch {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.tan()
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        let cosine = x.cos();
+        cosine.clone().mul(cosine).recip()
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        vec![
+            Piece::concave(-FRAC_PI_2, 0.0),
+            Piece::convex(0.0, FRAC_PI_2),
+        ]
+    }
+}
+
+impl Tan {
+    /// The interval moved to the branch through zero, by how much, and the elements that a pole is
+    /// in or near.
+    fn first_branch(interval: &Interval) -> (Interval, AnyTensor, AnyMask) {
+        let (moved, shift) = moved(interval, FRAC_PI_2, PI);
+        let moved = moved.map(|bound| bound.add_scalar(-FRAC_PI_2));
+        let Interval { lower, upper } = interval.clone();
+        let away = lower.abs().max(upper.abs()).mul_scalar(POLE[1]);
+        let end = FRAC_PI_2 - POLE[0];
+        let above = moved.lower.clone().sub(away.clone()).greater_scalar(-end);
+        let below = moved.upper.clone().add(away).lower_scalar(end);
+        (moved, shift.add_scalar(-FRAC_PI_2), above.and(below).not())
+    }
+}
+
+impl Operator for Tan {
+    fn is_affine(&self) -> bool {
+        false
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        inputs[0].clone().tan()
+    }
+
+    fn interval(&self, inputs: &[Region]) -> Region {
+        let (moved, _, pole) = Self::first_branch(&inputs[0].interval());
+        Region::Box(moved.map(|bound| bound.tan().mask_fill(pole.clone(), f64::NAN)))
+    }
+
+    fn lines(&self, step: &Step) -> Option<Lines> {
+        let (moved, shift, pole) = Self::first_branch(&step.interval(0));
+        let mut lines = support::lines(&Branch, &moved);
+        moved_back(&mut lines, &shift);
+        for line in [&mut lines.lower, &mut lines.upper] {
+            line.intercept = line.intercept.clone().mask_fill(pole.clone(), f64::NAN);
+        }
         Some(lines)
     }
 }

@@ -1,4 +1,4 @@
-//! Functions that rise between two levels: convex below zero, concave above.
+//! S-shaped functions: rising, convex below zero, concave above.
 
 use std::f64::consts::FRAC_2_SQRT_PI;
 
@@ -16,6 +16,18 @@ pub(crate) struct Tanh;
 /// The error function.
 #[derive(Debug)]
 pub(crate) struct Erf;
+
+/// `x / (1 + |x|)`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Softsign;
+
+/// The inverse tangent.
+#[derive(Debug)]
+pub(crate) struct ArcTan;
+
+/// The inverse hyperbolic sine.
+#[derive(Debug)]
+pub(crate) struct ArcSinh;
 
 fn pieces() -> Vec<Piece> {
     vec![
@@ -69,6 +81,61 @@ impl Curve for Erf {
 
     fn slope(&self, x: AnyTensor) -> AnyTensor {
         x.clone().mul(x).neg().exp().mul_scalar(FRAC_2_SQRT_PI)
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        pieces()
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+}
+
+impl Curve for Softsign {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.clone().div(x.abs().add_scalar(1.0))
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        let root = x.abs().add_scalar(1.0).recip();
+        root.clone().mul(root)
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        pieces()
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+}
+
+impl Curve for ArcTan {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.atan()
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        x.clone().mul(x).add_scalar(1.0).recip()
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        pieces()
+    }
+
+    fn is_increasing(&self) -> bool {
+        true
+    }
+}
+
+impl Curve for ArcSinh {
+    fn value(&self, x: AnyTensor) -> AnyTensor {
+        x.asinh()
+    }
+
+    fn slope(&self, x: AnyTensor) -> AnyTensor {
+        x.clone().mul(x).add_scalar(1.0).sqrt().recip()
     }
 
     fn pieces(&self) -> Vec<Piece> {

@@ -1,0 +1,76 @@
+//! The logarithm of a sum of exponentials.
+
+use super::lines::{Line, Signs};
+use super::log_softmax::{LogSoftmax, Plane, log_sum_exp};
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use crate::tensor::AnyTensor;
+
+/// `log Σ_j exp(x_j)` over a dim, which stays with size 1.
+#[derive(Debug)]
+pub(crate) struct LogSumExp {
+    pub(crate) dim: usize,
+}
+
+impl Operator for LogSumExp {
+    fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
+        (operands[0].perturbed && self.dim == 0)
+            .then(|| Refusal::mixes_batch("it sums over the batch"))
+    }
+
+    fn is_affine(&self) -> bool {
+        false
+    }
+
+    fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
+        log_sum_exp(inputs[0].clone(), self.dim)
+    }
+
+    /// Exact: it rises with each element.
+    fn interval(&self, inputs: &[Region]) -> Region {
+        Region::Box(
+            inputs[0]
+                .interval()
+                .map(|bound| log_sum_exp(bound, self.dim)),
+        )
+    }
+
+    /// The planes of the log-softmax, which subtracts this.
+    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
+        let input = step.interval(0);
+        let shape = step.form_shape(0);
+        let planes = LogSoftmax { dim: self.dim };
+        let shifted = planes.shifted(&input);
+        let below = self.line(&input, &shifted, planes.below(&shifted));
+        let above = self.line(&input, &shifted, planes.above(&shifted));
+        let totals = Signs::of(form.clone(), step);
+        let bias = totals.positive.bias(below.intercept);
+        let bias = bias.add(totals.negative.bias(above.intercept));
+        let each = Signs::of(form.expand(&shape), step);
+        let low = each.positive.times(below.slope);
+        let high = each.negative.times(above.slope);
+        Contribution {
+            forms: vec![Some(low.add(high).reshape(&shape))],
+            bias: Some(bias),
+        }
+    }
+}
+
+impl LogSumExp {
+    /// A plane around the function of the shifted input, as slopes and an intercept for the input.
+    fn line(&self, input: &Interval, shifted: &Interval, plane: Plane) -> Line {
+        // The largest element is the one whose depth is the largest; its height suffers least from
+        // rounding, where others are far below.
+        let largest = |x: AnyTensor| x.max_dim(self.dim);
+        let shift = largest(input.upper.clone()).sub(largest(shifted.upper.clone()));
+        let height = largest(shifted.center()).sub(largest(plane.depth));
+        // Elements that do not vary are where they are: of a mask's fill, the product with a slope
+        // would be rounding alone.
+        let fixed = input.upper.clone().greater(input.lower.clone()).not();
+        let slope = plane.slope.mask_fill(fixed, 0.0);
+        let rise = slope.clone().mul(input.center()).sum_dims(&[self.dim]);
+        Line {
+            intercept: height.add(shift).sub(rise),
+            slope,
+        }
+    }
+}
