@@ -111,7 +111,9 @@ pub(super) fn pass(
                 let step = operands.step(count, alternative % operator.alternatives());
                 let Contribution { forms: parts, bias } = operator.backward(form, &step);
                 for (&input, part) in inputs.iter().zip(parts) {
-                    add_to(&mut forms[input], part);
+                    if let Some(part) = part {
+                        part.added_to(&mut forms[input]);
+                    }
                 }
                 add_to(&mut ending.bias, bias);
             }
@@ -119,14 +121,6 @@ pub(super) fn pass(
         }
     }
     ending
-}
-
-fn add_to(sum: &mut Option<AnyTensor>, part: Option<AnyTensor>) {
-    let Some(part) = part else { return };
-    *sum = Some(match sum.take() {
-        Some(sum) => sum.add(part),
-        None => part,
-    });
 }
 
 /// The smallest values `[B, S]` of forms `[B·S, ...]` over a region.

@@ -95,11 +95,7 @@ impl Operator for Cat {
                 continue;
             }
             forms.push(None);
-            let share = step.dot(part, step.fixed(index));
-            bias = Some(match bias {
-                Some(bias) => bias.add(share),
-                None => share,
-            });
+            step.dot(part, step.fixed(index)).added_to(&mut bias);
         }
         Contribution { forms, bias }
     }

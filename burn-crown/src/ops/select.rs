@@ -86,11 +86,7 @@ impl Operator for Select {
             } else {
                 choose(none, &mask, fixed)
             };
-            let constant = step.dot(form.clone(), chosen);
-            bias = Some(match bias {
-                Some(bias) => bias.add(constant),
-                None => constant,
-            });
+            step.dot(form.clone(), chosen).added_to(&mut bias);
         }
         Contribution { forms, bias }
     }

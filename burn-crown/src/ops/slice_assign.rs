@@ -64,7 +64,7 @@ impl Operator for SliceAssign {
                 continue;
             }
             forms.push(None);
-            bias = Some(step.dot(form, self.known(index, step)));
+            step.dot(form, self.known(index, step)).added_to(&mut bias);
         }
         Contribution { forms, bias }
     }
