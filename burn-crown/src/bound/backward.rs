@@ -115,7 +115,9 @@ pub(super) fn pass(
                         part.added_to(&mut forms[input]);
                     }
                 }
-                add_to(&mut ending.bias, bias);
+                if let Some(bias) = bias {
+                    bias.added_to(&mut ending.bias);
+                }
             }
             _ => ending.forms.push((index, form)),
         }

@@ -54,7 +54,7 @@ pub(crate) use curve::{
     Sinh, Softplus, Softsign, Sqrt, Tan, Tanh, Tanhshrink,
 };
 pub(crate) use elementwise::{Add, AddScalar, Div, Mul, MulScalar, Neg, Sub};
-pub(crate) use kernel::Kernel;
+pub(crate) use kernel::{Kernel, Movement};
 pub(crate) use leaky_relu::LeakyRelu;
 pub(crate) use lines::Lines;
 pub(crate) use log_softmax::LogSoftmax;

@@ -1,5 +1,5 @@
-//! Operators that put elements of their input elsewhere, or add to some of them: run once on the elements' positions, they
-//! say themselves what goes where.
+//! Operators that put elements of their input elsewhere, or add to some of them: run once on the
+//! elements' positions, they say themselves what goes where.
 
 use burn::backend::ir::{
     BaseOperationIr, GatherOpIr, InterpolateModeIr, ModuleOperationIr, NumericOperationIr,
@@ -8,7 +8,7 @@ use burn::backend::ir::{
 use burn::backend::tensor::IndexingUpdateOp;
 use burn::tensor::TensorData;
 
-use super::emit::{plain, unmixed};
+use super::emit::{apply, plain, unmixed};
 use super::fold::Constants;
 use super::lower::{Layout, Lowering};
 use crate::ops::{Add, Pad, Pick, Place, Refusal};

@@ -8,6 +8,7 @@ use burn::nn::conv::{
 use burn::nn::interpolate::{Interpolate2d, Interpolate2dConfig, InterpolateMode};
 use burn::nn::pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool1dConfig, AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig,
+    AdaptiveAvgPool3d, AdaptiveAvgPool3dConfig,
 };
 use burn::tensor::{Bool, DType, Tensor, TensorData};
 use burn_crown::{Bounded, GraphCache, Norm, Perturbation};
@@ -44,32 +45,17 @@ macro_rules! squared {
     };
 }
 
-/// A layer alone.
-macro_rules! alone {
-    ($name:ident, $layer:ty, $rank:literal) => {
-        #[derive(Module, Bounded, Debug)]
-        struct $name {
-            layer: $layer,
-        }
-
-        impl $name {
-            fn forward(&self, x: Tensor<$rank>) -> Tensor<$rank> {
-                self.layer.forward(x)
-            }
-        }
-    };
-}
-
-alone!(Transposed1d, ConvTranspose1d, 3);
+layer_of!(Transposed1d, ConvTranspose1d, 3);
 squared!(SquaredTransposed1d, ConvTranspose1d, 3);
-alone!(Transposed2d, ConvTranspose2d, 4);
+layer_of!(Transposed2d, ConvTranspose2d, 4);
 squared!(SquaredTransposed2d, ConvTranspose2d, 4);
-alone!(Transposed3d, ConvTranspose3d, 5);
-alone!(Volumes, Conv3d, 5);
+layer_of!(Transposed3d, ConvTranspose3d, 5);
+layer_of!(Volumes, Conv3d, 5);
 squared!(SquaredVolumes, Conv3d, 5);
-alone!(Pool1d, AdaptiveAvgPool1d, 3);
+layer_of!(Pool1d, AdaptiveAvgPool1d, 3);
 squared!(SquaredPool2d, AdaptiveAvgPool2d, 4);
-alone!(Resize, Interpolate2d, 4);
+layer_of!(Pool3d, AdaptiveAvgPool3d, 5);
+layer_of!(Resize, Interpolate2d, 4);
 squared!(SquaredResize, Interpolate2d, 4);
 
 #[test]
@@ -174,6 +160,14 @@ fn adaptive_avg_pool_is_sound() {
             layer: layer.clone(),
         });
     }
+}
+
+#[test]
+fn adaptive_avg_pool_of_volumes_is_sound() {
+    let layer = AdaptiveAvgPool3dConfig::new([2, 4, 1]).init();
+    assert_sound([2, 1, 3, 3, 2], 0.0, &RADII, 2, |_| Pool3d {
+        layer: layer.clone(),
+    });
 }
 
 #[test]

@@ -4,7 +4,8 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool1d, MaxPool1dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Linear, LinearConfig, PaddingConfig1d, PaddingConfig2d, Relu};
-use burn::tensor::{DType, Tensor};
+use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::{DType, Tensor, module};
 use burn_crown::{BoundConfig, Bounded, GraphCache, Method, Norm, Perturbation, Specification};
 use burn_crown_tests::parameters::{map_parameters, to_vec};
 use burn_crown_tests::sound::assert_sound;
@@ -152,6 +153,24 @@ fn max_pooling_of_sequences_is_sound() {
     let padding = PaddingConfig1d::Explicit(1, 1);
     assert_sound([2, 3, 9], 0.0, RADII, 3, |_| Pool1d {
         pool: config.clone().with_padding(padding.clone()).init(),
+    });
+}
+
+// With the places of the maxima, which nothing reads.
+module_of!(PoolWithPlaces, 4, 4, |x| {
+    module::max_pool2d_with_indices(x, MaxPoolOptions::new([2, 2])).0
+});
+module_of!(SequencesWithPlaces, 3, 3, |x| {
+    module::max_pool1d_with_indices(x, MaxPoolOptions::new([3]).with_stride([2])).0
+});
+
+#[test]
+fn max_pooling_with_places_is_sound() {
+    assert_sound([2, 2, 4, 5], 0.0, RADII, 2, |_| PoolWithPlaces {
+        unused: 0,
+    });
+    assert_sound([2, 2, 6], 0.0, RADII, 2, |_| SequencesWithPlaces {
+        unused: 0,
     });
 }
 

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::nn::{
     GroupNorm, GroupNormConfig, InstanceNorm, InstanceNormConfig, LayerNorm, LayerNormConfig,
-    RmsNorm, RmsNormConfig,
+    LocalResponseNorm, LocalResponseNormConfig, RmsNorm, RmsNormConfig,
 };
 use burn::tensor::{DType, Tensor};
 use burn_crown::{Bounded, GraphCache, Norm, Perturbation};
@@ -28,38 +28,13 @@ fn varied<M: Module>(module: M) -> M {
     })
 }
 
-#[derive(Module, Bounded, Debug)]
-struct Rows {
-    norm: LayerNorm,
-}
-
-impl Rows {
-    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.norm.forward(x)
-    }
-}
-
-#[derive(Module, Bounded, Debug)]
-struct Tokens {
-    norm: LayerNorm,
-}
-
-impl Tokens {
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.norm.forward(x)
-    }
-}
-
-#[derive(Module, Bounded, Debug)]
-struct Grid {
-    norm: LayerNorm,
-}
-
-impl Grid {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.norm.forward(x)
-    }
-}
+layer_of!(Rows, LayerNorm, 2);
+layer_of!(Tokens, LayerNorm, 3);
+layer_of!(Grid, LayerNorm, 4);
+layer_of!(Groups, GroupNorm, 3);
+layer_of!(Instances, InstanceNorm, 4);
+layer_of!(Rms, RmsNorm, 3);
+layer_of!(Local, LocalResponseNorm, 4);
 
 #[derive(Module, Bounded, Debug)]
 struct MergedTokens {
@@ -71,39 +46,6 @@ impl MergedTokens {
         let [batch, tokens, width] = x.dims();
         let rows = x.reshape([batch * tokens, width]);
         self.norm.forward(rows).reshape([batch, tokens, width])
-    }
-}
-
-#[derive(Module, Bounded, Debug)]
-struct Groups {
-    norm: GroupNorm,
-}
-
-impl Groups {
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.norm.forward(x)
-    }
-}
-
-#[derive(Module, Bounded, Debug)]
-struct Instances {
-    norm: InstanceNorm,
-}
-
-impl Instances {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.norm.forward(x)
-    }
-}
-
-#[derive(Module, Bounded, Debug)]
-struct Rms {
-    norm: RmsNorm,
-}
-
-impl Rms {
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.norm.forward(x)
     }
 }
 
@@ -121,17 +63,8 @@ impl RmsInPlace {
     }
 }
 
-/// Casts to the type that its values have.
-#[derive(Module, Bounded, Debug)]
-struct IdleCast {
-    unused: usize,
-}
-
-impl IdleCast {
-    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        x.cast(DType::F64).powi_scalar(3)
-    }
-}
+// Casts to the type that its values have.
+module_of!(IdleCast, 2, 2, |x| x.cast(DType::F64).powi_scalar(3));
 
 fn layer_norm(width: usize) -> LayerNorm {
     varied(LayerNormConfig::new(width).init(&test_device()))
@@ -140,21 +73,21 @@ fn layer_norm(width: usize) -> LayerNorm {
 #[test]
 fn layer_norm_of_rows_is_sound() {
     assert_sound([2, 5], 0.0, &RADII, 3, |_| Rows {
-        norm: layer_norm(5),
+        layer: layer_norm(5),
     });
 }
 
 #[test]
 fn layer_norm_of_two_is_sound() {
     assert_sound([2, 2], 0.5, &RADII, 2, |_| Rows {
-        norm: layer_norm(2),
+        layer: layer_norm(2),
     });
 }
 
 #[test]
 fn layer_norm_of_tokens_is_sound() {
     assert_sound([2, 3, 4], 0.0, &RADII, 2, |_| Tokens {
-        norm: layer_norm(4),
+        layer: layer_norm(4),
     });
 }
 
@@ -163,7 +96,7 @@ fn layer_norm_without_shift_is_sound() {
     assert_sound([2, 3, 4], 0.0, &RADII, 2, |_| {
         let config = LayerNormConfig::new(4).with_bias(false);
         Tokens {
-            norm: varied(config.init(&test_device())),
+            layer: varied(config.init(&test_device())),
         }
     });
 }
@@ -171,7 +104,7 @@ fn layer_norm_without_shift_is_sound() {
 #[test]
 fn layer_norm_of_a_grid_is_sound() {
     assert_sound([2, 2, 2, 3], 0.0, &RADII, 2, |_| Grid {
-        norm: layer_norm(3),
+        layer: layer_norm(3),
     });
 }
 
@@ -185,14 +118,14 @@ fn layer_norm_of_merged_tokens_is_sound() {
 #[test]
 fn group_norm_is_sound() {
     assert_sound([2, 4, 3], 0.0, &RADII, 2, |_| Groups {
-        norm: varied(GroupNormConfig::new(2, 4).init(&test_device())),
+        layer: varied(GroupNormConfig::new(2, 4).init(&test_device())),
     });
 }
 
 #[test]
 fn instance_norm_is_sound() {
     assert_sound([2, 2, 3, 3], 0.0, &RADII, 2, |_| Instances {
-        norm: varied(InstanceNormConfig::new(2).init(&test_device())),
+        layer: varied(InstanceNormConfig::new(2).init(&test_device())),
     });
 }
 
@@ -203,12 +136,19 @@ fn rms_norm_is_sound() {
     });
 }
 
+#[test]
+fn local_response_norm_is_sound() {
+    assert_sound([2, 4, 2, 2], 0.0, &RADII, 2, |_| Local {
+        layer: LocalResponseNormConfig::new(3).with_alpha(0.5).init(),
+    });
+}
+
 /// In `f64`, the mean of squares is computed in `f32`, whose rounding no bound covers.
 #[test]
 fn rms_norm_in_f64_is_refused() {
     let device = test_device();
     let module = Rms {
-        norm: varied(RmsNormConfig::new(4).init(&device)),
+        layer: varied(RmsNormConfig::new(4).init(&device)),
     };
     let input = Tensor::<3>::zeros([2, 3, 4], (&device, DType::F64));
     let perturbation = Perturbation::ball(Norm::Linf, 0.1);

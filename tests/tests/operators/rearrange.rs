@@ -3,9 +3,9 @@
 use burn::module::{Module, Param};
 use burn::nn::gru::{Gru, GruConfig};
 use burn::nn::interpolate::{Interpolate2d, Interpolate2dConfig};
-use burn::nn::{Lstm, LstmConfig, Unfold4d, Unfold4dConfig};
+use burn::nn::{Embedding, EmbeddingConfig, Lstm, LstmConfig, Unfold4d, Unfold4dConfig};
 use burn::tensor::ops::PadMode;
-use burn::tensor::{DType, Distribution, Int, Tensor};
+use burn::tensor::{DType, Distribution, IndexingUpdateOp, Int, Tensor};
 use burn_crown::{
     BoundConfig, Bounded, GraphCache, Method, Norm, Perturbation, Specification, TraceError,
 };
@@ -28,16 +28,7 @@ fn mixed(x: Tensor<2>) -> Tensor<2> {
 
 macro_rules! on_rank {
     ($name:ident, $rank:literal, $test:ident, $dims:expr, |$x:ident| $body:expr) => {
-        #[derive(Module, Bounded, Debug)]
-        struct $name {
-            unused: usize,
-        }
-
-        impl $name {
-            fn forward(&self, $x: Tensor<$rank>) -> Tensor<2> {
-                mixed($body)
-            }
-        }
+        module_of!($name, $rank, 2, |$x| mixed($body));
 
         #[test]
         fn $test() {
@@ -58,6 +49,37 @@ on_rank!(Gather, 2, gather_is_sound, [2, 4], |x| {
     let indices = Tensor::<2, Int>::from_ints([[3, 0, 3]], &x.device());
     let [rows, _] = x.dims();
     x.gather(1, indices.expand([rows, 3]))
+});
+on_rank!(GatherEach, 2, gather_by_image_is_sound, [2, 4], |x| {
+    let indices = Tensor::<2, Int>::from_ints([[3, 0, 3], [1, 2, 0]], &x.device());
+    let [rows, _] = x.dims();
+    x.gather(1, indices.repeat_dim(0, rows / 2))
+});
+on_rank!(Added, 3, addition_at_indices_is_sound, [2, 4, 2], |x| {
+    let indices = Tensor::<1, Int>::from_ints([3, 0, 3], &x.device());
+    let [rows, ..] = x.dims();
+    let value = x.clone().slice([0..rows, 1..4]).sin();
+    let update = IndexingUpdateOp::Add;
+    x.select_assign(1, indices, value, update).flatten(1, 2)
+});
+on_rank!(Placed, 2, placement_is_sound, [2, 3], |x| {
+    let [rows, _] = x.dims();
+    let zeros = Tensor::<2>::ones([rows, 5], (&x.device(), DType::F64));
+    let indices = Tensor::<1, Int>::from_ints([4, 0, 2], &x.device());
+    zeros.select_assign(1, indices, x, IndexingUpdateOp::Add)
+});
+on_rank!(Sums, 2, sums_at_one_place_are_sound, [2, 4], |x| {
+    let [rows, _] = x.dims();
+    let zeros = Tensor::<2>::zeros([rows, 2], (&x.device(), DType::F64));
+    let indices = Tensor::<1, Int>::from_ints([1, 0, 1, 1], &x.device());
+    zeros.select_assign(1, indices, x, IndexingUpdateOp::Add)
+});
+on_rank!(Scattered, 2, scattering_by_image_is_sound, [2, 3], |x| {
+    let [rows, _] = x.dims();
+    let zeros = Tensor::<2>::zeros([rows, 4], (&x.device(), DType::F64));
+    let indices = Tensor::<2, Int>::from_ints([[3, 0, 3], [1, 2, 0]], &x.device());
+    let indices = indices.repeat_dim(0, rows / 2);
+    zeros.scatter(1, indices, x, IndexingUpdateOp::Add)
 });
 on_rank!(Windows, 3, windows_are_sound, [2, 2, 5], |x| x
     .unfold::<4, _>(2, 3, 2)
@@ -244,6 +266,30 @@ fn table() -> Table {
     }
 }
 
+/// Rows of a table by constant indices, beside the features.
+#[derive(Module, Bounded, Debug)]
+struct Positions {
+    table: Embedding,
+}
+
+impl Positions {
+    fn forward(&self, x: Tensor<3>) -> Tensor<2> {
+        let places = Tensor::<1, Int>::from_ints([2, 0, 2], &x.device());
+        let rows = self.table.forward(places.reshape([1, 3]));
+        mixed((x * rows).flatten(1, 2))
+    }
+}
+
+#[test]
+fn embedding_of_constants_is_sound() {
+    assert_sound([2, 3, 2], 0.0, &[0.1, 1.0], 2, |_| {
+        let table = EmbeddingConfig::new(4, 2).init(&test_device());
+        Positions {
+            table: map_parameters(table, DType::F64, |_, _, _| {}),
+        }
+    });
+}
+
 #[test]
 fn parts_of_a_parameter_are_sound() {
     assert_sound([2, 3], 0.0, &[0.1, 1.0], 3, |_| table());
@@ -287,16 +333,7 @@ fn gradients_go_through_rearranged_parameters() {
 
 macro_rules! mixing {
     ($name:ident, $test:ident, |$x:ident| $body:expr) => {
-        #[derive(Module, Bounded, Debug)]
-        struct $name {
-            unused: usize,
-        }
-
-        impl $name {
-            fn forward(&self, $x: Tensor<2>) -> Tensor<2> {
-                $body
-            }
-        }
+        module_of!($name, 2, 2, |$x| $body);
 
         #[test]
         fn $test() {
@@ -325,6 +362,11 @@ mixing!(Longer, a_joined_batch_is_refused, |x| Tensor::cat(
     vec![x.clone(), x],
     0
 ));
+mixing!(AcrossImages, an_addition_to_another_image_is_refused, |x| {
+    let indices = Tensor::<1, Int>::from_ints([1, 0], &x.device());
+    x.clone()
+        .select_assign(0, indices, x, IndexingUpdateOp::Add)
+});
 mixing!(OneRow, an_assigned_row_is_refused, |x| {
     let row = x.clone().slice([0..1, 0..3]);
     x.slice_assign([1..2, 0..3], row)

@@ -1,7 +1,7 @@
 //! The softmax and its relatives.
 
 use burn::module::{Module, Param};
-use burn::tensor::{DType, Distribution, Tensor, activation};
+use burn::tensor::{DType, Distribution, Tensor, TensorData, activation};
 use burn_crown::{BoundConfig, Bounded, GraphCache, Method, Norm, Perturbation, Specification};
 use burn_crown_tests::differences::assert_gradients;
 use burn_crown_tests::parameters::to_vec;
@@ -162,5 +162,77 @@ fn softmax_of_a_masked_row_keeps_its_accuracy() {
                 );
             }
         }
+    }
+}
+
+// The logarithm of a sum of exponentials, as it is written, and with the largest element taken off.
+module_of!(LogSumExp, 3, 3, |x| x.exp().sum_dim(2).log());
+module_of!(LogSumExpOfRows, 3, 3, |x| x.exp().sum_dim(1).log() * 0.5);
+module_of!(ShiftedLogSumExp, 3, 3, |x| {
+    let largest = x.clone().max_dim(2);
+    (x - largest.clone()).exp().sum_dim(2).log() + largest
+});
+module_of!(QuietSoftmax, 3, 3, |x| activation::quiet_softmax(x, 2));
+module_of!(QuietSoftmaxOfRows, 3, 3, |x| activation::quiet_softmax(
+    x, 1
+));
+// The same with a step in between that no pattern knows.
+module_of!(PlainLogSumExp, 3, 3, |x| (x.exp().sum_dim(2) + 0.0).log());
+module_of!(PlainQuietSoftmax, 3, 3, |x| {
+    let powers = x.exp();
+    powers.clone() / (powers.sum_dim(2) + 1.0)
+});
+
+#[test]
+fn log_sum_exp_is_sound() {
+    assert_sound([2, 2, 4], 0.0, RADII, 3, |_| LogSumExp { unused: 0 });
+    assert_sound([2, 3, 2], 0.0, RADII, 2, |_| LogSumExpOfRows { unused: 0 });
+}
+
+#[test]
+fn shifted_log_sum_exp_is_sound() {
+    assert_sound([2, 2, 4], 0.0, RADII, 3, |_| ShiftedLogSumExp { unused: 0 });
+}
+
+#[test]
+fn quiet_softmax_is_sound() {
+    assert_sound([2, 2, 4], 0.0, RADII, 3, |_| QuietSoftmax { unused: 0 });
+    assert_sound([2, 3, 2], 0.0, RADII, 2, |_| QuietSoftmaxOfRows {
+        unused: 0,
+    });
+}
+
+/// The mean distance between the bounds of outputs.
+fn width<M: Bounded>(module: &M, method: Method) -> f64 {
+    let points: Vec<f64> = (0..8).map(|at| f64::from(at) / 4.0 - 1.0).collect();
+    let points = TensorData::new(points, [1, 2, 4]);
+    let input = Tensor::<3>::from_data(points, (&test_device(), DType::F64));
+    let bounds = GraphCache::new()
+        .analyse(module, input, &Perturbation::linf(0.5))
+        .unwrap_or_else(|error| panic!("{error}"))
+        .bounds(&Specification::Outputs, &BoundConfig::new(method))
+        .unwrap_or_else(|error| panic!("{error}"));
+    let widths = to_vec(bounds.upper - bounds.lower);
+    widths.iter().sum::<f64>() / widths.len() as f64
+}
+
+/// Intervals of a sum of exponentials under a logarithm are exact either way.
+#[test]
+fn sums_of_exponentials_are_tighter_as_one_operator() {
+    let tighter =
+        |whole: f64, parts: f64| assert!(whole < 0.99 * parts, "{whole}, by parts {parts}");
+    let [whole, shifted, parts] = [
+        width(&LogSumExp { unused: 0 }, Method::Crown),
+        width(&ShiftedLogSumExp { unused: 0 }, Method::Crown),
+        width(&PlainLogSumExp { unused: 0 }, Method::Crown),
+    ];
+    tighter(whole, parts);
+    assert!(
+        (whole - shifted).abs() < 1e-12,
+        "{whole}, shifted {shifted}"
+    );
+    for method in [Method::Interval, Method::Crown] {
+        let quiet = width(&QuietSoftmax { unused: 0 }, method);
+        tighter(quiet, width(&PlainQuietSoftmax { unused: 0 }, method));
     }
 }

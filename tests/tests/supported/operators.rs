@@ -1,5 +1,6 @@
 //! The operators of Burn's tensors, and its activation functions.
 
+use burn::tensor::IndexingUpdateOp::Add;
 use burn::tensor::{Int, Tensor, activation as act};
 use burn_crown::AnyTensor;
 
@@ -46,6 +47,15 @@ pub(crate) const ROWS: &[Row] = rows! {
     "cos", |x| x.cos();
     "tan", |x| x.tan();
     "tanh", |x| x.tanh();
+    "atan", |x| x.atan();
+    "sinh", |x| x.sinh();
+    "cosh", |x| x.cosh();
+    "asinh", |x| x.asinh();
+    "atanh", |x| (x * 0.5).atanh();
+    "floor", |x| x.floor();
+    "ceil", |x| x.ceil();
+    "round", |x| x.round();
+    "trunc", |x| x.trunc();
     "sign", |x| x.sign();
     "clamp", |x| x.clamp(0.5, 1.05);
     "relu", |x| act::relu(x);
@@ -66,10 +76,16 @@ pub(crate) const ROWS: &[Row] = rows! {
     "mish", |x| act::mish(x);
     "softsign", |x| act::softsign(x);
     "tanhshrink", |x| act::tanhshrink(x);
+    "hard_shrink", |x| act::hard_shrink(x, 0.5);
+    "soft_shrink", |x| act::soft_shrink(x, 0.5);
+    "shrink", |x| act::shrink(x, 0.5, 0.2);
+    "threshold", |x| act::threshold(x, 1.0, 0.5);
+    "thresholded_relu", |x| act::thresholded_relu(x, 1.0);
     "softmax", |x| act::softmax(x, 2);
     "log_softmax", |x| act::log_softmax(x, 2);
     "softmin", |x| act::softmin(x, 2);
     "quiet_softmax", |x| act::quiet_softmax(x, 2);
+    "exp, sum_dim, log (also with the largest taken off)", |x| x.exp().sum_dim(2).log();
     "glu", |x| act::glu(x, 2);
     "sum_dim, mean_dim", |x| x.clone().sum_dim(1) + x.mean_dim(1);
     "var", |x| x.var(2);
@@ -103,6 +119,17 @@ pub(crate) const ROWS: &[Row] = rows! {
     "gather by constant indices", |x| {
         let at = Tensor::<3, Int>::zeros([2, 3, 4], &x.device());
         x.gather(1, at)
+    };
+    "gather by other constant indices of each image", |x| {
+        let at = Tensor::<1, Int>::from_ints([0, 2], &x.device());
+        let at = at.reshape([2, 1, 1]).expand([2, 3, 4]);
+        x.gather(2, at)
+    };
+    "addition at constant indices (select_assign, scatter)", |x| {
+        let at = indices(&x);
+        let sums = x.clone().select_assign(1, at, x.clone().slice([0..2, 0..2]), Add);
+        let at = Tensor::<3, Int>::zeros([2, 3, 4], &x.device());
+        sums.scatter(1, at, x, Add)
     };
     "pad with a constant", |x| x.pad((1, 1, 1, 1), 0.5);
     "pad by reflection", |x| x.pad((1, 1, 1, 1), burn::tensor::ops::PadMode::Reflect);
