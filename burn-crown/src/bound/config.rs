@@ -32,7 +32,7 @@ pub enum Method {
     /// between two linear functions of the perturbed inputs, made from those of its operands in one
     /// pass through the network.
     ///
-    /// With `D` elements of the perturbed inputs of an image, it takes the time and the memory of
+    /// With `D` elements of the perturbed inputs (and parameters) of an image, it takes the time and the memory of
     /// about `4 D` forward passes, however many outputs and pre-activations there are, where
     /// [`Method::Crown`] takes two rows of a backward pass for each of those: the method for few
     /// inputs and many outputs. It is looser than CROWN, in wide regions also than CROWN-IBP.

@@ -34,7 +34,7 @@ impl Forward {
         let graph = known.graph.clone();
         let wanted = graph.pre_activations(target);
         let mut forward = Self {
-            variables: Variables::of(&graph),
+            variables: Variables::of(&graph, target),
             nodes: vec![None; target + 1],
         };
         let mut last_use = vec![None; target + 1];

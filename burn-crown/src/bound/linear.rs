@@ -184,11 +184,13 @@ pub(super) struct Variables {
 }
 
 impl Variables {
-    /// The perturbed inputs and parameters of a graph.
-    pub(super) fn of(graph: &Graph) -> Self {
+    /// The perturbed inputs and parameters that `target` depends on.
+    pub(super) fn of(graph: &Graph, target: usize) -> Self {
+        let reached = graph.ancestors(target);
         let mut count = 0;
         let mut starts = Vec::new();
-        for (index, node) in graph.nodes.iter().enumerate() {
+        for index in (0..=target).filter(|&index| reached[index]) {
+            let node = &graph.nodes[index];
             if node.perturbed && !matches!(node.source, Source::Operator { .. }) {
                 starts.push((index, count));
                 count += graph.features(index);
