@@ -107,7 +107,7 @@ pub(super) fn pass(
         };
         match &graph.nodes[index].source {
             Source::Operator { operator, inputs } if !ends => {
-                let operands = Operands::new(known, inputs, slope);
+                let operands = Operands::new(known, index, slope);
                 let step = operands.step(count, alternative % operator.alternatives());
                 let Contribution { forms: parts, bias } = operator.backward(form, &step);
                 for (&input, part) in inputs.iter().zip(parts) {

@@ -87,7 +87,7 @@ impl Forward {
             let linear = self.variables.identity(graph, index, known.like());
             return linear.expect("each perturbed leaf is a variable");
         };
-        let operands = Operands::new(known, inputs, config.lower_slope());
+        let operands = Operands::new(known, index, config.lower_slope());
         if operator.is_affine() {
             if let Some(linear) = self.affine(known, operator.as_ref(), inputs, &operands) {
                 return linear;

@@ -1,9 +1,11 @@
 //! Intervals, forward through the graph, as far as they are asked for.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::LowerSlope;
 use crate::graph::{Graph, Source};
-use crate::ops::{Interval, Region};
+use crate::ops::{Interval, Lines, Region};
 use crate::tensor::AnyTensor;
 
 /// What is known of each node: the values of fixed nodes, the regions of perturbed ones.
@@ -15,6 +17,9 @@ pub(super) struct Intervals {
     regions: Vec<Option<Region>>,
     /// Which nodes have better bounds than what their operator gives.
     tightened: Vec<bool>,
+    /// For each node, the lines around its operator on what is known of its operands: the passes of
+    /// full CROWN, one for each pre-activation and chunk of rows, have them in common.
+    lines: Vec<RefCell<Option<(LowerSlope, Lines)>>>,
 }
 
 impl Intervals {
@@ -24,6 +29,7 @@ impl Intervals {
             graph,
             like,
             tightened: vec![false; leaves.len()],
+            lines: vec![RefCell::default(); leaves.len()],
             regions: leaves,
         }
     }
@@ -81,6 +87,16 @@ impl Intervals {
     pub(super) fn set(&mut self, index: usize, interval: Interval) {
         self.regions[index] = Some(Region::Box(interval));
         self.tightened[index] = true;
+        for (node, lines) in self.lines.iter().enumerate() {
+            if self.graph.inputs(node).contains(&index) {
+                lines.take();
+            }
+        }
+    }
+
+    /// Where the lines around a node's operator are kept.
+    pub(super) fn lines(&self, index: usize) -> &RefCell<Option<(LowerSlope, Lines)>> {
+        &self.lines[index]
     }
 
     /// Whether a node has better bounds than what its operator gives.

@@ -1,8 +1,10 @@
 //! What an operator reads in a step with linear forms.
 
+use std::cell::RefCell;
+
 use super::LowerSlope;
 use super::intervals::Intervals;
-use crate::ops::{Region, Step};
+use crate::ops::{Lines, Region, Step};
 
 /// The operands of an operator, as they are known.
 pub(super) struct Operands<'a> {
@@ -11,11 +13,13 @@ pub(super) struct Operands<'a> {
     shapes: Vec<&'a [usize]>,
     batch: usize,
     slope: LowerSlope,
+    lines: &'a RefCell<Option<(LowerSlope, Lines)>>,
 }
 
 impl<'a> Operands<'a> {
-    /// The nodes `inputs`, for relaxations with a lower slope.
-    pub(super) fn new(known: &'a Intervals, inputs: &[usize], slope: LowerSlope) -> Self {
+    /// What the operator of node `index` reads, for relaxations with a lower slope.
+    pub(super) fn new(known: &'a Intervals, index: usize, slope: LowerSlope) -> Self {
+        let inputs = known.graph.inputs(index);
         let nodes = || inputs.iter().map(|&input| &known.graph.nodes[input]);
         Self {
             regions: inputs.iter().map(|&input| known.known(input)).collect(),
@@ -23,6 +27,7 @@ impl<'a> Operands<'a> {
             shapes: nodes().map(|node| node.shape.as_slice()).collect(),
             batch: known.graph.batch,
             slope,
+            lines: known.lines(index),
         }
     }
 
@@ -36,6 +41,7 @@ impl<'a> Operands<'a> {
             rows,
             slope: self.slope,
             alternative,
+            lines: self.lines,
         }
     }
 }

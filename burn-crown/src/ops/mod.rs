@@ -78,6 +78,7 @@ pub(crate) use softmax::Softmax;
 pub(crate) use substitution::Substitution;
 pub(crate) use within::Within;
 
+use std::cell::RefCell;
 use std::fmt::Debug;
 
 use crate::bound::LowerSlope;
@@ -108,7 +109,7 @@ pub(crate) trait Operator: Debug + Send + Sync {
     /// above it: `Σ Aᵢ · inputᵢ + bias ≤ A · output`. An operator that has [`lines`](Self::lines)
     /// needs no other one.
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
-        let lines = self.lines(step);
+        let lines = step.lines(|| self.lines(step));
         let lines = lines.expect("an operator has lines, or a backward step of its own");
         lines.backward(form, step)
     }
@@ -205,9 +206,20 @@ pub(crate) struct Step<'a> {
     /// Which of its relaxations the operator takes, below its number of
     /// [`alternatives`](Operator::alternatives).
     pub(crate) alternative: usize,
+    /// The lines that the operator had in an earlier step, with their slope.
+    pub(crate) lines: &'a RefCell<Option<(LowerSlope, Lines)>>,
 }
 
 impl Step<'_> {
+    /// The operator's lines, found once for all steps with the same bounds of its operands.
+    fn lines(&self, find: impl FnOnce() -> Option<Lines>) -> Option<Lines> {
+        let mut found = self.lines.borrow_mut();
+        if !matches!(&*found, Some((slope, _)) if *slope == self.slope) {
+            *found = find().map(|lines| (self.slope, lines));
+        }
+        found.as_ref().map(|(_, lines)| lines.clone())
+    }
+
     /// The value of a fixed operand.
     pub(crate) fn fixed(&self, index: usize) -> AnyTensor {
         self.region(index).fixed()
