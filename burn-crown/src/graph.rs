@@ -5,6 +5,7 @@ use std::sync::Arc;
 use burn::tensor::TensorData;
 
 use crate::ops::Operator;
+use crate::tensor::AnyTensor;
 
 /// A forward pass at one input shape.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Node {
     pub(crate) shape: Vec<usize>,
     /// Whether it depends on a perturbed input.
     pub(crate) perturbed: bool,
+    /// The path of the module that made it, for messages; none before the first layer.
+    pub(crate) module: Option<String>,
 }
 
 /// Where a node's value comes from.
@@ -44,7 +47,33 @@ pub(crate) enum Source {
     },
 }
 
+/// Where in the user's module a node was made, for messages.
+pub(crate) fn place(module: Option<&str>) -> String {
+    match module {
+        None => "the forward pass, before its first layer".into(),
+        Some("") => "the module itself".into(),
+        Some(module) => format!("module `{module}`, or in the forward pass behind it"),
+    }
+}
+
 impl Graph {
+    /// The value of a node, where `value` gives those of the nodes before it, and `leaf` those of
+    /// leaves.
+    pub(crate) fn value(
+        &self,
+        index: usize,
+        value: impl Fn(usize) -> AnyTensor,
+        leaf: impl Fn(&Source) -> AnyTensor,
+    ) -> AnyTensor {
+        match &self.nodes[index].source {
+            Source::Operator { operator, inputs } => {
+                let operands: Vec<_> = inputs.iter().map(|&input| value(input)).collect();
+                operator.evaluate(&operands)
+            }
+            source => leaf(source),
+        }
+    }
+
     /// The indices that an operator reads; none for a leaf.
     pub(crate) fn inputs(&self, index: usize) -> &[usize] {
         match &self.nodes[index].source {

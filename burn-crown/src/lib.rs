@@ -52,6 +52,9 @@
 //!
 //! `flex` (default) and `tch`, `cuda`, `rocm`, `wgpu`, `vulkan`, `metal`, `cpu`: Burn's backends of
 //! the same names.
+//!
+//! `proptest`: strategies and an assertion for property tests of the bounds of one's own model, see
+//! [`testing`].
 
 extern crate self as burn_crown;
 
@@ -63,6 +66,7 @@ mod ops;
 mod perturbation;
 mod spec;
 mod tensor;
+pub mod testing;
 mod trace;
 pub mod train;
 mod verifier;
@@ -88,4 +92,6 @@ struct Readme;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bounded::Forward;
+    #[cfg(feature = "proptest")]
+    pub use proptest::test_runner::TestCaseError;
 }

@@ -57,13 +57,14 @@ impl Norm {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Perturbation {
-    shape: RegionShape,
-    scale: Option<Vec<f64>>,
-    range: Option<(Vec<f64>, Vec<f64>)>,
+    pub(crate) shape: RegionShape,
+    pub(crate) scale: Option<Vec<f64>>,
+    pub(crate) range: Option<(Vec<f64>, Vec<f64>)>,
 }
 
+/// The set, before it is cut with a valid range.
 #[derive(Clone, Debug)]
-enum RegionShape {
+pub(crate) enum RegionShape {
     Ball {
         norm: Norm,
         radius: f64,
@@ -363,6 +364,10 @@ impl Input {
 
     pub(crate) fn value(&self) -> &AnyTensor {
         &self.value
+    }
+
+    pub(crate) fn perturbation(&self) -> Option<&Perturbation> {
+        self.perturbation.as_ref()
     }
 
     pub(crate) fn region(&self) -> Result<Region, BoundError> {

@@ -59,7 +59,7 @@ pub struct Analysis {
     /// The leaves alone: what full CROWN starts from.
     leaves: Intervals,
     /// Intervals of the nodes that were asked for.
-    intervals: RefCell<Intervals>,
+    pub(super) intervals: RefCell<Intervals>,
     /// What full CROWN knew at last, and by which config.
     tightened: RefCell<Option<(BoundConfig, Intervals)>>,
 }
@@ -290,7 +290,7 @@ impl Analysis {
     }
 
     /// The node that is bounded.
-    fn target(&self) -> Result<usize, BoundError> {
+    pub(super) fn target(&self) -> Result<usize, BoundError> {
         let graph = &self.leaves.graph;
         let target = graph.outputs[self.output];
         if graph.nodes[target].perturbed {
@@ -300,13 +300,13 @@ impl Analysis {
         }
     }
 
-    fn rows(&self, specification: &Specification) -> Result<AnyTensor, BoundError> {
+    pub(crate) fn rows(&self, specification: &Specification) -> Result<AnyTensor, BoundError> {
         let shape = &self.leaves.graph.nodes[self.target()?].shape;
         specification.rows(shape, self.leaves.like())
     }
 
     /// What the last step of the method stands on.
-    fn ground(&self, target: usize, config: &BoundConfig) -> Result<Ground, BoundError> {
+    pub(super) fn ground(&self, target: usize, config: &BoundConfig) -> Result<Ground, BoundError> {
         let graph = &self.leaves.graph;
         let mut known = self.leaves.clone();
         if config.is_estimate() {
@@ -344,7 +344,7 @@ impl Analysis {
     }
 }
 
-fn refuse_estimate(config: &BoundConfig) -> Result<(), BoundError> {
+pub(super) fn refuse_estimate(config: &BoundConfig) -> Result<(), BoundError> {
     if config.is_estimate() {
         return Err(BoundError::Estimate);
     }

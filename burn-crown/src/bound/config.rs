@@ -182,6 +182,12 @@ impl BoundConfig {
     }
 }
 
+impl From<Method> for BoundConfig {
+    fn from(method: Method) -> Self {
+        Self::new(method)
+    }
+}
+
 static DEFAULT_LIMIT: LazyLock<usize> = LazyLock::new(|| {
     let mut system = sysinfo::System::new();
     system.refresh_memory();

@@ -218,6 +218,7 @@ mod tests {
             source,
             shape: vec![1, 4, 4],
             perturbed: true,
+            module: None,
         };
         let operator = Source::Operator {
             operator: std::sync::Arc::new(operator),

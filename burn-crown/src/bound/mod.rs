@@ -8,9 +8,11 @@ mod forward;
 mod ground;
 mod intervals;
 mod linear;
+mod probe;
 mod projections;
 mod step;
 
 pub(crate) use crate::perturbation::Input;
 pub use analysis::{Analysis, Bounds, certified};
+pub(crate) use probe::Probe;
 pub use config::{BoundConfig, LowerSlope, Method, Projections};

@@ -85,7 +85,7 @@ impl AnyMask {
     pub(crate) fn any(self) -> bool {
         let count = self.0.shape().num_elements();
         let flat = self.reshape(&[count]).into_tensor::<1>();
-        flat.into_data().iter::<bool>().any(|set| set)
+        flat.any().into_data().iter::<bool>().any(|set| set)
     }
 
     pub(crate) fn reshape(self, shape: &[usize]) -> Self {

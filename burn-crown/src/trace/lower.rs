@@ -12,7 +12,7 @@ use super::composite::{self, Composite};
 use super::record::Record;
 use super::{emit, operators};
 use crate::error::TraceError;
-use crate::graph::{Graph, Node, Source};
+use crate::graph::{Graph, Node, Source, place};
 use crate::ops::{Operand, Operator, Refusal, Reshape};
 
 /// Builds the graph of a record. `perturbed` says which inputs are, `weights` which parameters; the
@@ -31,7 +31,6 @@ pub(super) fn lower(
         batch,
         by_batch,
         nodes: Vec::new(),
-        modules: Vec::new(),
         images: Vec::new(),
         values: HashMap::new(),
         clean: HashMap::new(),
@@ -111,8 +110,6 @@ pub(super) struct Lowering<'a> {
     batch: usize,
     by_batch: &'a [String],
     nodes: Vec<Node>,
-    /// For each node, the module that made it, for error messages; none before the first layer.
-    modules: Vec<Option<String>>,
     /// For each node, whether it depends on an input.
     images: Vec<bool>,
     values: HashMap<TensorId, Value>,
@@ -179,7 +176,7 @@ impl Lowering<'_> {
             let read = reads.iter().filter_map(|input| self.values.get(&input.id));
             let nodes: Vec<usize> = read.map(|value| value.node).collect();
             let module = self.provenance(&nodes);
-            let module = describe(module.as_deref());
+            let module = place(module.as_deref());
             match refusal {
                 Refusal::Unsupported(reason) => TraceError::Unsupported {
                     operator,
@@ -242,15 +239,15 @@ impl Lowering<'_> {
             source,
             shape,
             perturbed,
+            module,
         });
-        self.modules.push(module);
         self.nodes.len() - 1
     }
 
     fn mixes_batch(&self, operator: &str, node: usize, reason: &str) -> TraceError {
         TraceError::MixesBatch {
             operator: operator.into(),
-            module: describe(self.modules[node].as_deref()),
+            module: place(self.nodes[node].module.as_deref()),
             reason: reason.into(),
         }
     }
@@ -346,7 +343,7 @@ impl Lowering<'_> {
             inputs
                 .iter()
                 .filter(move |&&node| self.images[node] == images)
-                .find_map(|&node| self.modules[node].clone())
+                .find_map(|&node| self.nodes[node].module.clone())
         };
         of(false).or_else(|| of(true))
     }
@@ -368,13 +365,5 @@ impl Lowering<'_> {
             vec![node],
             shape,
         )
-    }
-}
-
-fn describe(owner: Option<&str>) -> String {
-    match owner {
-        None => "the forward pass, before its first layer".into(),
-        Some("") => "the module itself".into(),
-        Some(owner) => format!("module `{owner}`, or in the forward pass behind it"),
     }
 }

@@ -18,7 +18,7 @@ impl Lowering<'_> {
                 Source::Constant(_) => unreachable!("a constant is not perturbed"),
             };
             let shape = self.nodes[index].shape.clone();
-            let module = self.modules[index].clone();
+            let module = self.nodes[index].module.clone();
             let node = self.push(source, shape, false, module);
             self.clean.insert(index, node);
         }

@@ -1,0 +1,127 @@
+//! What a method knows of a forward pass, laid open: for checks of every bound that it stands on.
+
+use std::cell::RefCell;
+
+use super::analysis::{Analysis, refuse_estimate};
+use super::intervals::Intervals;
+use super::step::Operands;
+use super::{BoundConfig, Method};
+use crate::error::BoundError;
+use crate::graph::{Graph, Source};
+use crate::ops::{Contribution, Interval};
+use crate::tensor::AnyTensor;
+
+/// The bounds behind those of an output.
+pub(crate) struct Probe {
+    /// What the last backward pass of the method stands on.
+    known: Intervals,
+    /// Intervals of all nodes that the output depends on.
+    intervals: Intervals,
+    config: BoundConfig,
+    target: usize,
+}
+
+impl Probe {
+    pub(super) fn new(
+        known: Intervals,
+        intervals: &RefCell<Intervals>,
+        config: &BoundConfig,
+        target: usize,
+    ) -> Self {
+        let mut intervals = intervals.borrow_mut();
+        intervals.ensure(target);
+        Self {
+            known,
+            intervals: intervals.clone(),
+            config: config.clone(),
+            target,
+        }
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.intervals.graph
+    }
+
+    /// The node of the output.
+    pub(crate) fn target(&self) -> usize {
+        self.target
+    }
+
+    /// The perturbed nodes that the output depends on, in topological order.
+    pub(crate) fn nodes(&self) -> Vec<usize> {
+        let graph = self.graph();
+        let reached = graph.ancestors(self.target);
+        (0..=self.target)
+            .filter(|&index| reached[index] && graph.nodes[index].perturbed)
+            .collect()
+    }
+
+    /// The interval of a perturbed node, by the operators on the way to it.
+    pub(crate) fn interval(&self, index: usize) -> Interval {
+        self.intervals.get(index).interval()
+    }
+
+    /// Better bounds of a node, where the method has them.
+    pub(crate) fn tightened(&self, index: usize) -> Option<Interval> {
+        let known = self.known.known(index)?;
+        self.known.is_tightened(index).then(|| known.interval())
+    }
+
+    /// Whether the method takes linear forms back through the operator that makes a node.
+    pub(crate) fn relaxes(&self, index: usize) -> bool {
+        let graph = self.graph();
+        let nonlinear = graph.nonlinear(index).is_some();
+        let inputs = graph.inputs(index);
+        let is_known = |&input: &usize| {
+            let needed = nonlinear || !graph.nodes[input].perturbed;
+            !needed || self.known.known(input).is_some()
+        };
+        let linear = self.config.method != Method::Interval || !nonlinear;
+        linear && !inputs.is_empty() && inputs.iter().all(is_known)
+    }
+
+    /// The backward step of a node's operator for the forms `[B, S, N]`: each of its relaxations.
+    pub(crate) fn relaxations(&self, index: usize, rows: &AnyTensor) -> Vec<Contribution> {
+        let graph = self.graph();
+        let Source::Operator { operator, inputs } = &graph.nodes[index].source else {
+            return Vec::new();
+        };
+        let count = rows.shape()[1];
+        let mut shape = graph.nodes[index].shape.clone();
+        shape[0] = graph.batch * count;
+        let form = rows.clone().reshape(&shape);
+        let operands = Operands::new(&self.known, inputs, self.config.lower_slope());
+        (0..operator.alternatives())
+            .map(|alternative| operator.backward(form.clone(), &operands.step(count, alternative)))
+            .collect()
+    }
+
+    /// The values of the nodes up to the output, for given values of the perturbed inputs by their
+    /// position; those of fixed nodes are known.
+    pub(crate) fn evaluate(&self, inputs: &[AnyTensor]) -> Vec<Option<AnyTensor>> {
+        let graph = self.graph();
+        let mut values: Vec<Option<AnyTensor>> = vec![None; self.target + 1];
+        for index in self.nodes() {
+            let value = |input: usize| match &values[input] {
+                Some(value) => value.clone(),
+                None => self.intervals.get(input).fixed(),
+            };
+            let leaf = |source: &Source| match source {
+                Source::Input(position) => inputs[*position].clone(),
+                _ => unreachable!("of the leaves, inputs alone are perturbed"),
+            };
+            values[index] = Some(graph.value(index, value, leaf));
+        }
+        values
+    }
+}
+
+impl Analysis {
+    /// What the method stands on in bounding the output.
+    pub(crate) fn probe(&self, config: &BoundConfig) -> Result<Probe, BoundError> {
+        refuse_estimate(config)?;
+        let target = self.target()?;
+        let known = self.ground(target, config)?.known;
+        Ok(Probe::new(known, &self.intervals, config, target))
+    }
+}
