@@ -8,7 +8,7 @@ use crate::ops::Operator;
 use crate::tensor::AnyTensor;
 
 /// A forward pass at one input shape.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Graph {
     /// In topological order.
     pub(crate) nodes: Vec<Node>,
@@ -19,7 +19,7 @@ pub(crate) struct Graph {
 }
 
 /// A value of the forward pass.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) source: Source,
     pub(crate) shape: Vec<usize>,
@@ -30,7 +30,7 @@ pub(crate) struct Node {
 }
 
 /// Where a node's value comes from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// An input of the forward pass, by position: its region, or in a node that is not perturbed
     /// the input as it is given.

@@ -1,6 +1,7 @@
 //! Random regions, and points inside them.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn_crown::testing::RegionPoints;
 use burn_crown::{Norm, Perturbation};
 use proptest::prelude::*;
 use rand::rngs::StdRng;
@@ -210,95 +211,19 @@ impl<const D: usize> RandomRegion<D> {
         }
     }
 
-    /// Points `[count · B, ...]` of the region: of each image its centre and then, in turn, random
-    /// points, corners, points on the surface, and points on few coordinates.
+    /// Points `[count · B, ...]` of the region, of every kind.
     pub fn points(&self, count: usize, seed: u64) -> Tensor<D> {
-        let mut random = StdRng::seed_from_u64(seed);
-        let mut dims = self.dims;
-        dims[0] *= count;
-        let images = self.dims[0];
-        let size = self.center.len() / images;
-        let mut values = Vec::with_capacity(self.center.len() * count);
-        for point in 0..count {
-            for image in 0..images {
-                let direction = self.direction(point, size, &mut random);
-                values.extend(
-                    (image * size..)
-                        .zip(direction)
-                        .map(|(at, step)| self.at(at, step)),
-                );
-            }
-        }
-        self.tensor(values, dims)
+        self.drawn().points(count, seed)
     }
 
-    /// The points `[N, ...]` at which the linear functions with these gradients `[N, ...]` are
-    /// largest over the ball, cut with the range. Point `n` is one of image `n mod B`.
+    /// The points `[B, ...]` at which the linear functions with these gradients `[B, ...]` are
+    /// largest over the ball, cut with the range.
     pub fn furthest(&self, gradients: &[f64]) -> Tensor<D> {
-        let images = self.dims[0];
-        let size = self.center.len() / images;
-        let mut dims = self.dims;
-        dims[0] = gradients.len() / size;
-        let mut values = Vec::with_capacity(gradients.len());
-        for (point, gradient) in gradients.chunks(size).enumerate() {
-            let image = point % images;
-            let gain = |index: usize| gradient[index] * self.reach(image * size + index);
-            let mut direction: Vec<f64> = (0..size).map(|index| gain(index).signum()).collect();
-            if self.exponent == 1.0 {
-                let by_size = |a: &usize, b: &usize| gain(*a).abs().total_cmp(&gain(*b).abs());
-                let best = (0..size).max_by(by_size).unwrap_or(0);
-                direction.iter_mut().enumerate().for_each(|(index, step)| {
-                    *step *= f64::from(u8::from(index == best));
-                });
-            } else if self.exponent.is_finite() {
-                // The dual direction, scaled by the largest gain so that powers stay finite.
-                let largest = (0..size).map(|index| gain(index).abs()).fold(0.0, f64::max);
-                let power = 1.0 / (self.exponent - 1.0);
-                for (index, step) in direction.iter_mut().enumerate() {
-                    *step *= (gain(index).abs() / largest.max(f64::MIN_POSITIVE)).powf(power);
-                }
-            }
-            let direction = self.on_surface(direction);
-            values.extend(
-                (image * size..)
-                    .zip(direction)
-                    .map(|(at, step)| self.at(at, step)),
-            );
-        }
-        self.tensor(values, dims)
+        self.drawn().furthest(gradients)
     }
 
-    /// The value of element `index` at a step of −1 to 1 of its reach.
-    fn at(&self, index: usize, step: f64) -> f64 {
-        let middle = match self.exponent.is_infinite() {
-            true => (self.lower[index] + self.upper[index]) / 2.0,
-            false => self.center[index],
-        };
-        (middle + self.reach(index) * step).clamp(self.lower[index], self.upper[index])
-    }
-
-    fn reach(&self, index: usize) -> f64 {
-        match self.exponent.is_infinite() {
-            true => (self.upper[index] - self.lower[index]) / 2.0,
-            false => self.radius[index],
-        }
-    }
-
-    fn on_surface(&self, mut direction: Vec<f64>) -> Vec<f64> {
-        if self.exponent.is_finite() {
-            let sum: f64 = direction
-                .iter()
-                .map(|step| step.abs().powf(self.exponent))
-                .sum();
-            let norm = sum.powf(1.0 / self.exponent).max(f64::MIN_POSITIVE);
-            direction.iter_mut().for_each(|step| *step /= norm);
-        }
-        direction
-    }
-
-    fn tensor(&self, values: Vec<f64>, dims: [usize; D]) -> Tensor<D> {
-        let options = (&self.input.device(), self.input.dtype());
-        Tensor::from_data(TensorData::new(values, dims), options)
+    fn drawn(&self) -> RegionPoints {
+        RegionPoints::new(self.input.clone(), &self.perturbation).expect("it is a region")
     }
 
     /// Whether [`furthest`](Self::furthest) gives the very maximum: not for a ball that is cut.
@@ -318,41 +243,6 @@ impl<const D: usize> RandomRegion<D> {
             .collect();
         let options = (&self.input.device(), DType::F64);
         Tensor::from_data(TensorData::new(values, self.dims), options)
-    }
-
-    /// A point of the unit ball of the norm.
-    fn direction(&self, kind: usize, size: usize, random: &mut StdRng) -> Vec<f64> {
-        if kind == 0 {
-            return vec![0.0; size];
-        }
-        let keep = if kind % 4 == 3 {
-            random.random_range(1..=size.min(3))
-        } else {
-            size
-        };
-        let mut direction: Vec<f64> = (0..size).map(|_| random.random_range(-1.0..1.0)).collect();
-        if kind % 4 != 1 {
-            // A corner, or as far as the norm lets all coordinates go alike.
-            direction.iter_mut().for_each(|step| *step = step.signum());
-        }
-        if kind % 8 == 6 {
-            // Far along coordinates of different weight: the surface between the corners.
-            direction
-                .iter_mut()
-                .for_each(|step| *step *= random.random_range(0.0..1.0f64));
-        }
-        if keep < size {
-            let kept: Vec<usize> = (0..keep).map(|_| random.random_range(0..size)).collect();
-            for (index, step) in direction.iter_mut().enumerate() {
-                *step *= f64::from(u8::from(kept.contains(&index)));
-            }
-        }
-        let mut direction = self.on_surface(direction);
-        if self.exponent.is_finite() && kind % 4 == 1 {
-            let length: f64 = random.random_range(0.0..1.0);
-            direction.iter_mut().for_each(|step| *step *= length);
-        }
-        direction
     }
 }
 

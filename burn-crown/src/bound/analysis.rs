@@ -289,6 +289,16 @@ impl Analysis {
         nodes.into_iter().map(&mut bounds).collect()
     }
 
+    /// The same with other operators in its graph.
+    #[cfg(test)]
+    pub(crate) fn with_operators(mut self, change: impl FnOnce(&mut Graph)) -> Self {
+        let mut graph = Graph::clone(&self.leaves.graph);
+        change(&mut graph);
+        self.leaves.graph = Arc::new(graph);
+        self.intervals = RefCell::new(self.leaves.clone());
+        self
+    }
+
     /// The node that is bounded.
     pub(super) fn target(&self) -> Result<usize, BoundError> {
         let graph = &self.leaves.graph;

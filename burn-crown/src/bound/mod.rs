@@ -14,5 +14,5 @@ mod step;
 
 pub(crate) use crate::perturbation::Input;
 pub use analysis::{Analysis, Bounds, certified};
-pub(crate) use probe::Probe;
 pub use config::{BoundConfig, LowerSlope, Method, Projections};
+pub(crate) use probe::Probe;

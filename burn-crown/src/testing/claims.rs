@@ -41,12 +41,7 @@ impl Claims<'_> {
         let mut random = StdRng::seed_from_u64(self.seed);
         for node in self.probe.nodes() {
             let values = self.search.values(node);
-            self.holds(
-                node,
-                Claim::Interval,
-                &values,
-                &self.probe.interval(node),
-            )?;
+            self.holds(node, Claim::Interval, &values, &self.probe.interval(node))?;
             if let Some(interval) = self.probe.tightened(node) {
                 self.holds(node, Claim::PreActivation, &values, &interval)?;
             }
@@ -76,15 +71,11 @@ impl Claims<'_> {
         let slack = sizes.add(largest).mul_scalar(self.tolerance);
         let below = lower.clone().sub(slack.clone()).expand(&shape);
         let above = upper.clone().add(slack).expand(&shape);
-        let excess = below
-            .sub(values.clone())
-            .max(values.clone().sub(above));
+        let excess = below.sub(values.clone()).max(values.clone().sub(above));
         match past(excess) {
             None => Ok(()),
             Some(past) => {
-                let number = |x: &AnyTensor, point: usize| {
-                    element(x, [point, past.image, past.at])
-                };
+                let number = |x: &AnyTensor, point: usize| element(x, [point, past.image, past.at]);
                 Err(self.violation(
                     node,
                     claim,
@@ -219,9 +210,8 @@ impl Claims<'_> {
         let (lower, upper) = (read(&bounds.lower), read(&bounds.upper));
         let count = rows.shape()[1];
         let columns = outputs.clone().permute(&[1, 2, 0]);
-        let flat = |rows: AnyTensor, columns: AnyTensor| {
-            rows.matmul(columns).permute(&[2, 0, 1]).values()
-        };
+        let flat =
+            |rows: AnyTensor, columns: AnyTensor| rows.matmul(columns).permute(&[2, 0, 1]).values();
         let values = flat(rows.clone(), columns.clone());
         let sizes = flat(rows.clone().abs(), columns.abs());
         let finite = sizes.iter().filter(|size| size.is_finite());
@@ -244,14 +234,7 @@ impl Claims<'_> {
                     at: place % count,
                 };
                 let (node, claim) = (self.probe.target(), Claim::Specification);
-                return Err(self.violation(
-                    node,
-                    claim,
-                    &past,
-                    Some(past.at),
-                    value,
-                    (low, high),
-                ));
+                return Err(self.violation(node, claim, &past, Some(past.at), value, (low, high)));
             }
         }
         Ok(())

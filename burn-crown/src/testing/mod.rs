@@ -37,6 +37,7 @@
 //! [proptest](https://docs.rs/proptest), and `assert_sound!` is the check: a failure shrinks to the
 //! smallest region.
 
+mod ball;
 mod claims;
 #[cfg(test)]
 mod mutants;

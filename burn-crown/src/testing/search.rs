@@ -153,12 +153,7 @@ impl<'a> Search<'a> {
     }
 
     /// The gradients of a linear function of a node with respect to the inputs.
-    fn gradients(
-        &self,
-        node: usize,
-        weights: &[f64],
-        point: &[Vec<f64>],
-    ) -> Vec<Option<Vec<f64>>> {
+    fn gradients(&self, node: usize, weights: &[f64], point: &[Vec<f64>]) -> Vec<Option<Vec<f64>>> {
         let leaves: Vec<Tensor<1>> = self
             .inputs
             .iter()
@@ -269,9 +264,8 @@ impl<'a> Search<'a> {
             }
             (0..total / size)
                 .flat_map(|image| {
-                    let at = |point: usize| {
-                        &self.points[point][input][image * size..(image + 1) * size]
-                    };
+                    let at =
+                        |point: usize| &self.points[point][input][image * size..(image + 1) * size];
                     set.between(at(ends[image].from), at(ends[image].to), shares[image])
                 })
                 .collect()
