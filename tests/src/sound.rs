@@ -10,8 +10,8 @@ use crate::test_device;
 /// How far rounding in `f64` may take a value past a bound, relative to the largest value.
 pub const ROUNDING: f64 = 1e-9;
 
-/// Points of each image that are drawn without aim.
-const POINTS: usize = 40;
+/// Points of each image that are drawn without aim; as many again and half are found from them.
+const POINTS: usize = 16;
 
 /// The methods that differ in how they bound an operator.
 pub const METHODS: [Method; 5] = [

@@ -25,6 +25,8 @@ pub(super) struct Claims<'a> {
     /// How far rounding may take a value past a bound, relative to the values at hand.
     pub(super) tolerance: f64,
     pub(super) seed: u64,
+    /// Whether no other method came before: intervals and affine operators are the same by all.
+    pub(super) is_first: bool,
 }
 
 /// A value past its bound: the point, the image and the element, or the row.
@@ -41,11 +43,14 @@ impl Claims<'_> {
         let mut random = StdRng::seed_from_u64(self.seed);
         for node in self.probe.nodes() {
             let values = self.search.values(node);
-            self.holds(node, Claim::Interval, &values, &self.probe.interval(node))?;
+            if self.is_first {
+                self.holds(node, Claim::Interval, &values, &self.probe.interval(node))?;
+            }
             if let Some(interval) = self.probe.tightened(node) {
                 self.holds(node, Claim::PreActivation, &values, &interval)?;
             }
-            if self.probe.relaxes(node) {
+            let nonlinear = self.probe.graph().nonlinear(node).is_some();
+            if self.probe.relaxes(node) && (self.is_first || nonlinear) {
                 let rows = self.rows(node, &mut random);
                 for contribution in self.probe.relaxations(node, &rows.coefficients) {
                     self.relaxation_holds(node, &values, &rows, contribution)?;

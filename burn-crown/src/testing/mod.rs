@@ -206,13 +206,14 @@ impl SoundnessCheck {
         let outputs = AnyTensor::cat(outputs, 0);
         let rows = analysis.rows(&self.specification)?;
         let mut bounds = Vec::new();
-        for (probe, config) in probes.iter().zip(&self.configs) {
+        for (index, (probe, config)) in probes.iter().zip(&self.configs).enumerate() {
             let claims = Claims {
                 probe,
                 search: &search,
                 config,
                 tolerance: self.tolerance_for(inputs[0].value().dtype()),
                 seed: self.seed,
+                is_first: index == 0,
             };
             claims.check().map_err(SoundnessError::Violation)?;
             let found = analysis.bounds(&self.specification, config)?;

@@ -1,6 +1,8 @@
 //! Points that bring nodes close to their bounds.
 
-use burn::tensor::Tensor;
+use std::cell::OnceCell;
+
+use burn::tensor::{Tensor, TensorData};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -29,6 +31,8 @@ pub(super) struct Search<'a> {
     points: Vec<Vec<Vec<f64>>>,
     /// For each point the values of the perturbed nodes.
     values: Vec<Vec<Option<AnyTensor>>>,
+    /// For each node its values at all points.
+    stacks: Vec<OnceCell<AnyTensor>>,
 }
 
 impl<'a> Search<'a> {
@@ -45,6 +49,7 @@ impl<'a> Search<'a> {
             random: StdRng::seed_from_u64(seed),
             points: Vec::new(),
             values: Vec::new(),
+            stacks: vec![OnceCell::new(); probe.target() + 1],
         };
         for kind in 0..count {
             let point = search.draw(kind);
@@ -93,12 +98,16 @@ impl<'a> Search<'a> {
             .collect()
     }
 
-    /// The values of a perturbed node at all points: `[P, B, N]`.
+    /// The values of a perturbed node at all points, once they are found: `[P, B, N]`.
     pub(super) fn values(&self, node: usize) -> AnyTensor {
+        self.stacks[node].get_or_init(|| self.stack(node)).clone()
+    }
+
+    fn stack(&self, node: usize) -> AnyTensor {
         let graph = self.probe.graph();
-        let shape = [1, graph.batch, graph.features(node)];
+        let shape = [self.count(), graph.batch, graph.features(node)];
         let values = self.values.iter().filter_map(|values| values[node].clone());
-        AnyTensor::cat(values.map(|value| value.reshape(&shape)).collect(), 0)
+        AnyTensor::cat(values.collect(), 0).reshape(&shape)
     }
 
     fn tensors_of(&self, point: &[Vec<f64>]) -> Vec<AnyTensor> {
@@ -175,7 +184,7 @@ impl<'a> Search<'a> {
         let Some(value) = &values[node] else {
             return vec![None; self.inputs.len()];
         };
-        let weights = burn::tensor::TensorData::new(weights.to_vec(), value.shape());
+        let weights = TensorData::new(weights.to_vec(), value.shape());
         let weights = AnyTensor::from_data_like(weights, value);
         let count: usize = value.shape().iter().product();
         let weighted = value.clone().mul(weights).reshape(&[count]);
@@ -212,11 +221,13 @@ impl<'a> Search<'a> {
         };
         let element = self.random.random_range(0..size);
         let mut ends = Vec::new();
+        // Point by point, and in each image by image.
+        let seen = element_of(&self.stack(node), element);
         for image in 0..batch {
-            let values: Vec<f64> = self
-                .column(node, image, element)
-                .into_iter()
-                .map(|value| if value.is_finite() { value } else { 0.0 })
+            let values: Vec<f64> = seen[image..]
+                .iter()
+                .step_by(batch)
+                .map(|&value| if value.is_finite() { value } else { 0.0 })
                 .collect();
             let by_value = |a: &usize, b: &usize| values[*a].total_cmp(&values[*b]);
             let low = (0..values.len()).min_by(by_value).unwrap_or(0);
@@ -238,20 +249,14 @@ impl<'a> Search<'a> {
             let shares: Vec<f64> = ends.iter().map(Ends::share).collect();
             let point = self.on_lines(&ends, &shares);
             self.try_point(point);
-            let last = self.count() - 1;
-            for (image, (ends, &share)) in ends.iter_mut().zip(&shares).enumerate() {
-                let value = self.column(node, image, element)[last];
+            let Some(value) = self.values.last().and_then(|values| values[node].clone()) else {
+                return;
+            };
+            let found = element_of(&value.reshape(&[1, batch, size]), element);
+            for ((ends, share), value) in ends.iter_mut().zip(shares).zip(found) {
                 ends.narrow(share, value);
             }
         }
-    }
-
-    /// An element of a node of one image, at all points.
-    fn column(&self, node: usize, image: usize, element: usize) -> Vec<f64> {
-        let range = |at| (at, at + 1);
-        self.values(node)
-            .slice(&[(0, self.count()), range(image), range(element)])
-            .values()
     }
 
     fn on_lines(&self, ends: &[Ends], shares: &[f64]) -> Vec<Vec<f64>> {
@@ -301,6 +306,16 @@ impl Ends {
             self.high = (share, value);
         }
     }
+}
+
+/// An element of values `[P, B, N]`, for each point and image.
+fn element_of(values: &AnyTensor, element: usize) -> Vec<f64> {
+    let shape = values.shape();
+    let range = (element, element + 1);
+    values
+        .clone()
+        .slice(&[(0, shape[0]), (0, shape[1]), range])
+        .values()
 }
 
 fn point_size(input: &RegionPoints) -> usize {
