@@ -83,14 +83,14 @@ impl Probe {
     /// The backward step of a node's operator for the forms `[B, S, N]`: each of its relaxations.
     pub(crate) fn relaxations(&self, index: usize, rows: &AnyTensor) -> Vec<Contribution> {
         let graph = self.graph();
-        let Source::Operator { operator, inputs } = &graph.nodes[index].source else {
+        let Source::Operator { operator, .. } = &graph.nodes[index].source else {
             return Vec::new();
         };
         let count = rows.shape()[1];
         let mut shape = graph.nodes[index].shape.clone();
         shape[0] = graph.batch * count;
         let form = rows.clone().reshape(&shape);
-        let operands = Operands::new(&self.known, inputs, self.config.lower_slope());
+        let operands = Operands::new(&self.known, index, self.config.lower_slope());
         (0..operator.alternatives())
             .map(|alternative| operator.backward(form.clone(), &operands.step(count, alternative)))
             .collect()

@@ -230,8 +230,9 @@ impl Claims<'_> {
                 self.tolerance * (largest + size)
             };
             // A value that is not a number is past every bound, but one that is none itself.
-            let past_lower = !low.is_nan() && !(low - slack(low) - slack(high) <= value);
-            let past_upper = !high.is_nan() && !(value <= high + slack(low) + slack(high));
+            let rounding = slack(low) + slack(high);
+            let past_lower = !low.is_nan() && (value.is_nan() || value < low - rounding);
+            let past_upper = !high.is_nan() && (value.is_nan() || value > high + rounding);
             if past_lower || past_upper {
                 let past = Past {
                     point: at / width,

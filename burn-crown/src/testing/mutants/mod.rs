@@ -104,7 +104,7 @@ fn mutations() -> Vec<(&'static str, &'static str, Wrong, Claim)> {
             Wrong::InterceptSign,
             Relaxation,
         ),
-        ("missing bias", "Conv", Wrong::NoBias, Relaxation),
+        ("missing bias", "Kernel", Wrong::NoBias, Relaxation),
         (
             "tangent on the wrong side",
             "Elementwise(Tanh",
@@ -113,11 +113,11 @@ fn mutations() -> Vec<(&'static str, &'static str, Wrong, Claim)> {
         ),
         (
             "padding at the wrong end",
-            "Conv",
+            "Kernel",
             Wrong::padding(),
             Interval,
         ),
-        ("wrong dual norm", "Conv", Wrong::DualNorm, Interval),
+        ("wrong dual norm", "Kernel", Wrong::DualNorm, Interval),
         (
             "chord from the wrong end",
             "Relu",
@@ -181,7 +181,7 @@ fn every_mutation_is_caught() {
 #[test]
 fn right_bounds_hold() {
     let few = ProptestConfig::with_cases(16);
-    for operator in ["Conv", "BatchNorm", "Relu", "Elementwise(Tanh"] {
+    for operator in ["Kernel", "BatchNorm", "Relu", "Elementwise(Tanh"] {
         let found = first_failure(operator, &Wrong::Nothing, few.clone());
         assert!(found.is_none(), "{operator}: {found:?}");
     }

@@ -1,9 +1,12 @@
 //! Operators with the right value and wrong bounds.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
+use burn::tensor::ops::ConvOptions;
+
 use crate::graph::{Graph, Source};
-use crate::ops::{Ball, BatchNorm, Contribution, Conv, Geometry, Interval, Operator, Region, Step};
+use crate::ops::{Ball, BatchNorm, Contribution, Interval, Kernel, Operator, Region, Step};
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// What is wrong with the bounds of an operator.
@@ -38,15 +41,9 @@ pub(super) enum Wrong {
 impl Wrong {
     /// The bounds of a convolution of height and width 3 whose padding of 1 lies at one end.
     pub(super) fn padding() -> Self {
-        Self::Another(Arc::new(Conv {
-            geometry: Geometry {
-                stride: [1, 1],
-                padding: [(0, 2), (0, 2)],
-                dilation: [1, 1],
-                groups: 1,
-            },
-            one_dimensional: false,
-        }))
+        let padding = [(0, 2), (0, 2)];
+        let options = ConvOptions::<2>::new_with_padding([1, 1], padding, [1, 1], 1);
+        Self::Another(Arc::new(Kernel(options)))
     }
 
     /// The bounds of batch normalisation without ε.
@@ -96,6 +93,7 @@ impl Mutant {
         let regions = [Some(&region)];
         let step = Step {
             regions: &regions,
+            lines: &RefCell::new(None),
             ..*step
         };
         self.right.backward(form, &step)
