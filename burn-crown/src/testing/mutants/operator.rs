@@ -155,9 +155,7 @@ impl Operator for Mutant {
                 lower: interval.upper.neg(),
                 upper: interval.lower.neg(),
             }),
-            Wrong::OtherImage => {
-                self.backward_on(form, step, |interval| interval.map(|bound| rolled(bound)))
-            }
+            Wrong::OtherImage => self.backward_on(form, step, |interval| interval.map(rolled)),
             Wrong::RowsMixed => mapped(right(), rolled),
             Wrong::Another(other) => other.backward(form, step),
             Wrong::Nothing | Wrong::DualNorm | Wrong::Narrow => right(),
