@@ -57,7 +57,7 @@ pub struct Analysis {
     /// Which of the forward pass's outputs is bounded.
     output: usize,
     /// The leaves alone: what full CROWN starts from.
-    leaves: Intervals,
+    pub(super) leaves: Intervals,
     /// Intervals of the nodes that were asked for.
     pub(super) intervals: RefCell<Intervals>,
     /// What full CROWN knew at last, and by which config.

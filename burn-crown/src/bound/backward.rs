@@ -86,6 +86,28 @@ pub(super) fn pass(
     stop: Stop,
     alternative: usize,
 ) -> Ending {
+    observed_pass(
+        known,
+        target,
+        rows,
+        slope,
+        stop,
+        alternative,
+        &mut |_, _| {},
+    )
+}
+
+/// [`pass`], which shows what each node's operator makes on its way: the forms on its operands, and
+/// what it adds to the bias.
+pub(super) fn observed_pass(
+    known: &Intervals,
+    target: usize,
+    rows: AnyTensor,
+    slope: LowerSlope,
+    stop: Stop,
+    alternative: usize,
+    observe: &mut dyn FnMut(usize, &AnyTensor),
+) -> Ending {
     let graph = &known.graph;
     let (batch, count) = (graph.batch, rows.shape()[1]);
     let mut forms: Vec<Option<AnyTensor>> = vec![None; target + 1];
@@ -110,6 +132,9 @@ pub(super) fn pass(
                 let operands = Operands::new(known, index, slope);
                 let step = operands.step(count, alternative % operator.alternatives());
                 let Contribution { forms: parts, bias } = operator.backward(form, &step);
+                for made in parts.iter().flatten().chain(&bias) {
+                    observe(index, made);
+                }
                 for (&input, part) in inputs.iter().zip(parts) {
                     if let Some(part) = part {
                         part.added_to(&mut forms[input]);

@@ -131,6 +131,12 @@ impl AnyTensor {
         flat.into_data().iter::<f64>().collect()
     }
 
+    /// Whether no element is infinite or NaN, read back.
+    pub(crate) fn is_finite(&self) -> bool {
+        let values = self.clone().without_autodiff().values();
+        values.into_iter().all(f64::is_finite)
+    }
+
     /// The largest element, read back; NaN if there is one.
     pub(crate) fn largest(self) -> f64 {
         self.values()

@@ -2,11 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::parameters;
+use super::evaluate::evaluate;
 use super::record::panic_message;
 use crate::bounded::Bounded;
 use crate::error::TraceError;
-use crate::graph::{Graph, Source};
+use crate::graph::Graph;
 use crate::tensor::AnyTensor;
 
 /// How far the graph may be from the forward pass, relative to the largest output: far above
@@ -24,7 +24,8 @@ pub(super) fn reproduces<M: Bounded>(
 ) -> Result<(), TraceError> {
     let module = module.valid();
     let inputs: Vec<AnyTensor> = inputs.iter().map(|input| input.clone().detach()).collect();
-    let found = evaluate(graph, &module, &inputs)?;
+    let values = evaluate(graph, &module, &inputs)?;
+    let found = graph.outputs.iter().map(|&output| values[output].clone());
     let expected =
         catch_unwind(AssertUnwindSafe(|| module.forward_all(inputs))).map_err(|panic| {
             TraceError::ForwardPanicked {
@@ -32,7 +33,6 @@ pub(super) fn reproduces<M: Bounded>(
             }
         })?;
     found
-        .into_iter()
         .zip(expected)
         .try_for_each(|(found, expected)| agree(found, expected))
 }
@@ -61,34 +61,6 @@ fn agree(found: AnyTensor, expected: AnyTensor) -> Result<(), TraceError> {
     Ok(())
 }
 
-fn evaluate<M: Bounded>(
-    graph: &Graph,
-    module: &M,
-    inputs: &[AnyTensor],
-) -> Result<Vec<AnyTensor>, TraceError> {
-    let parameters = parameters(module);
-    let mut values: Vec<AnyTensor> = Vec::with_capacity(graph.nodes.len());
-    for node in &graph.nodes {
-        let known = |input: usize| values[input].clone();
-        let value = graph.value(values.len(), known, |leaf| match leaf {
-            Source::Input(index) => inputs[*index].clone(),
-            Source::Parameter(position) => parameters[*position].for_node(&node.shape),
-            Source::Constant(data) => AnyTensor::from_data_like(data.clone(), &inputs[0]),
-            Source::Operator { .. } => unreachable!("an operator is no leaf"),
-        });
-        if value.shape() != node.shape {
-            return Err(differs(format!(
-                "a value of shape {:?} was recorded with shape {:?}",
-                value.shape(),
-                node.shape
-            )));
-        }
-        values.push(value);
-    }
-    let outputs = graph.outputs.iter().map(|&output| values[output].clone());
-    Ok(outputs.collect())
-}
-
-fn differs(reason: String) -> TraceError {
+pub(super) fn differs(reason: String) -> TraceError {
     TraceError::NotReproduced { reason }
 }

@@ -7,6 +7,7 @@ mod check;
 mod composite;
 mod convolve;
 mod emit;
+mod evaluate;
 mod fold;
 mod log_sum_exp;
 mod lower;
@@ -24,5 +25,6 @@ mod statistics;
 
 pub(crate) use batch_norms::{BatchNormLayer, batch_norms};
 pub use cache::GraphCache;
+pub(crate) use evaluate::evaluate;
 pub(crate) use parameters::{Parameter, parameters};
 pub use statistics::Statistics;

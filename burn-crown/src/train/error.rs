@@ -1,6 +1,6 @@
 //! What keeps a model and an objective from being trained together.
 
-use super::ScheduleError;
+use super::{NonFinite, ScheduleError};
 use crate::BoundError;
 
 /// An error of a [`RobustLearner`](super::RobustLearner).
@@ -73,6 +73,25 @@ pub enum LearnerError {
     Share {
         /// The share.
         share: f64,
+    },
+    /// A step's numbers are infinite or NaN: there is nothing more to be learned from it.
+    #[error(
+        "{} the loss is {loss}: the first numbers that are not finite are {origin}",
+        match step {
+            Some(step) => format!("at training step {step}, with ε = {epsilon},"),
+            None => "in validation".into(),
+        }
+    )]
+    NotFinite {
+        /// The number of the training step, counted from 0; none in validation.
+        step: Option<usize>,
+        /// The radius of the perturbation.
+        epsilon: f64,
+        /// The loss of the batch. It may be finite where images or parameters are not, and is NaN
+        /// where they have no bounds.
+        loss: f64,
+        /// Which numbers are not finite.
+        origin: NonFinite,
     },
     /// A label is no class of the model.
     #[error(

@@ -7,7 +7,7 @@ use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
 use burn::tensor::Tensor;
 use burn::train::{Learner, LearnerModel};
 
-use super::{LearnerError, RobustBatch, RobustObjective};
+use super::{LearnerError, RobustBatch, RobustObjective, RunGuard};
 use crate::{
     Analysis, AnyTensor, BoundError, Bounded, GraphCache, Perturbation, Specification, Statistics,
 };
@@ -22,6 +22,10 @@ use crate::{
 /// normalisation. The bounds are without dropout; those of training take the statistics of the clean
 /// batch ([`Statistics::Batch`], which [`with_statistics`](Self::with_statistics) changes), those of
 /// validation the running ones.
+///
+/// A step whose loss, images or parameters turn infinite or NaN fails with
+/// [`LearnerError::NotFinite`], before it changes a parameter; so does a validation step whose
+/// outputs do. [`with_guard`](Self::with_guard) has it stop the run.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -57,6 +61,8 @@ pub struct RobustLearner<M, const D: usize> {
     pub(super) cache: GraphCache,
     /// Those of the bounds of training.
     pub(super) statistics: Statistics,
+    /// What stops a run at a step that fails; none where the step panics.
+    pub(super) guard: Option<RunGuard>,
 }
 
 impl<M: Bounded, const D: usize> RobustLearner<M, D> {
@@ -71,6 +77,7 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
             objective: Arc::new(objective),
             cache: GraphCache::new(),
             statistics: Statistics::Batch,
+            guard: None,
         }
     }
 
@@ -78,6 +85,12 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
     /// [`Statistics::Batch`]. Validation has the running ones.
     pub fn with_statistics(mut self, statistics: Statistics) -> Self {
         self.statistics = statistics;
+        self
+    }
+
+    /// Has a guard stop the run at a step that fails. Without one, such a step panics.
+    pub fn with_guard(mut self, guard: RunGuard) -> Self {
+        self.guard = Some(guard);
         self
     }
 

@@ -10,6 +10,8 @@ mod all_reduce;
 mod batch;
 mod deal;
 mod error;
+mod finite;
+mod guard;
 mod learner;
 mod loader;
 mod loss;
@@ -28,6 +30,8 @@ mod transform;
 
 pub use batch::RobustBatch;
 pub use error::LearnerError;
+pub use finite::NonFinite;
+pub use guard::RunGuard;
 pub use learner::RobustLearner;
 pub use loader::{LabelledBatcher, LoaderError, RobustDataLoader, RobustDataLoaderIterator};
 pub use loss::{classified, natural_cross_entropy, robust_cross_entropy};

@@ -17,6 +17,7 @@ impl<M: Module, const D: usize> RobustLearner<M, D> {
             objective: self.objective,
             cache: self.cache,
             statistics: self.statistics,
+            guard: self.guard,
         }
     }
 
@@ -58,6 +59,7 @@ impl<M: Module, const D: usize> Module for RobustLearner<M, D> {
             objective: self.objective.clone(),
             cache: self.cache.clone(),
             statistics: self.statistics,
+            guard: self.guard.clone(),
         }
     }
 

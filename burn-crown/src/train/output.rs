@@ -32,6 +32,23 @@ pub struct RobustOutput {
     pub coefficients: Coefficients,
 }
 
+impl RobustOutput {
+    /// In place of the output of a step that failed: all that is measured is NaN, and nothing is
+    /// verified.
+    pub(super) fn failed(labels: Tensor<1, Int>, coefficients: Coefficients) -> Self {
+        let ([batch], device) = (labels.dims(), labels.device());
+        let nan = Tensor::<1>::full([batch], f32::NAN, &device);
+        Self {
+            logits: nan.clone().reshape([batch, 1]),
+            verified: nan.clone().greater_elem(0.0),
+            loss: nan,
+            labels: labels.zeros_like(),
+            unstable_share: Tensor::full([1], f32::NAN, &device),
+            coefficients,
+        }
+    }
+}
+
 impl ItemLazy for RobustOutput {
     fn sync(self) -> Result<Self, ExecutionError> {
         // Metrics run on another thread, which must neither wait for work that was not yet sent

@@ -1,5 +1,6 @@
 //! Training and validation steps of a learner.
 
+use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::train::{InferenceStep, TrainOutput, TrainStep};
 
@@ -103,6 +104,60 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
     }
 }
 
+impl<M: Bounded, const D: usize> RobustLearner<M, D> {
+    /// Has the guard stop the run, and gives an output in place of that of the step that failed.
+    ///
+    /// # Panics
+    ///
+    /// If there is no guard.
+    fn failed(
+        &self,
+        batch: RobustBatch<D>,
+        coefficients: Coefficients,
+        error: LearnerError,
+        what: &str,
+    ) -> RobustOutput {
+        match &self.guard {
+            Some(guard) => guard.stop(error),
+            None => panic!("{what} failed: {error}"),
+        }
+        RobustOutput::failed(batch.labels.without_autodiff(), coefficients)
+    }
+
+    /// The gradients and the output of a training step.
+    fn trained(
+        &self,
+        batch: RobustBatch<D>,
+        coefficients: Coefficients,
+    ) -> Result<TrainOutput<RobustOutput>, LearnerError> {
+        let share = batch.share;
+        let output = self
+            .train_on(batch.clone())
+            .map_err(|error| self.explained(error, &batch, coefficients, true))?;
+        let loss = output.loss.clone().mean() * share;
+        let gradients = loss.backward();
+        // Behind the backward pass, which a device that works by itself has in its queue by now.
+        self.check_finite(&batch, output.loss.clone(), coefficients, true)?;
+        Ok(TrainOutput::new(self, gradients, output))
+    }
+
+    /// The output of a validation step.
+    fn validated(
+        &self,
+        batch: RobustBatch<D>,
+        coefficients: Coefficients,
+    ) -> Result<RobustOutput, LearnerError> {
+        let output = self
+            .validate_on(batch.clone())
+            .map_err(|error| self.explained(error, &batch, coefficients, false))?;
+        // The bounds of a model under way may well overflow at the evaluation's radius; its outputs
+        // may not.
+        let natural = natural_cross_entropy(output.logits.clone(), output.labels.clone());
+        self.check_finite(&batch, natural, coefficients, false)?;
+        Ok(output)
+    }
+}
+
 impl<M: Bounded, const D: usize> TrainStep for RobustLearner<M, D> {
     type Input = RobustBatch<D>;
     type Output = RobustOutput;
@@ -111,15 +166,20 @@ impl<M: Bounded, const D: usize> TrainStep for RobustLearner<M, D> {
     ///
     /// # Panics
     ///
-    /// If the model cannot be bounded: Burn's training loop takes no error from here.
-    /// [`RobustLearner::check`] gives the same errors before training starts.
+    /// If the step fails and there is no [guard](RobustLearner::with_guard): Burn's training loop
+    /// takes no error from here. [`RobustLearner::check`] tells before training starts whether the
+    /// model can be bounded.
     fn step(&self, batch: RobustBatch<D>) -> TrainOutput<RobustOutput> {
-        let RobustBatch { step, share, .. } = batch;
-        let output = self
-            .train_on(batch)
-            .unwrap_or_else(|error| panic!("training step {step} failed: {error}"));
-        let loss = output.loss.clone().mean() * share;
-        TrainOutput::new(self, loss.backward(), output)
+        let step = batch.step;
+        let coefficients = self.objective.coefficients(step);
+        self.trained(batch.clone(), coefficients)
+            .unwrap_or_else(|error| {
+                let what = format!("training step {step}");
+                TrainOutput {
+                    grads: GradientsParams::new(),
+                    item: self.failed(batch, coefficients, error, &what),
+                }
+            })
     }
 }
 
@@ -131,10 +191,12 @@ impl<M: Bounded, const D: usize> InferenceStep for RobustLearner<M, D> {
     ///
     /// # Panics
     ///
-    /// If the model cannot be bounded: Burn's training loop takes no error from here.
-    /// [`RobustLearner::check`] gives the same errors before training starts.
+    /// If the step fails and there is no [guard](RobustLearner::with_guard): Burn's training loop
+    /// takes no error from here. [`RobustLearner::check`] tells before training starts whether the
+    /// model can be bounded.
     fn step(&self, batch: RobustBatch<D>) -> RobustOutput {
-        self.validate_on(batch)
-            .unwrap_or_else(|error| panic!("validation failed: {error}"))
+        let coefficients = self.objective.evaluation_coefficients();
+        self.validated(batch.clone(), coefficients)
+            .unwrap_or_else(|error| self.failed(batch, coefficients, error, "validation"))
     }
 }

@@ -10,6 +10,7 @@ mod optimizer;
 mod recorder;
 mod run;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn::train::TrainingError;
@@ -41,14 +42,22 @@ pub enum TrainError {
     /// Burn's training loop stopped on an error.
     #[error("training stopped: {0}")]
     Stopped(Arc<TrainingError>),
-    /// There is nothing to be learned any more.
+    /// A step's numbers are not finite: there is nothing to be learned any more.
     #[error(
-        "training diverged: the loss of epoch {epoch} is not a number; try a smaller \
-         training_params:lr or a longer training_params:schedule_length"
+        "training diverged: {source}; {}. Try a smaller training_params:lr or a longer \
+         training_params:schedule_length, and look at the images if they are at fault",
+        match epoch {
+            Some(epoch) => format!("{} still holds epoch {epoch}", checkpoint.display()),
+            None => "no epoch was finished before, so there is no checkpoint".into(),
+        }
     )]
     Diverged {
-        /// The number of the epoch, from 1.
-        epoch: usize,
+        /// What is not finite.
+        source: LearnerError,
+        /// The file of the last good checkpoint.
+        checkpoint: PathBuf,
+        /// The number of its epoch, from 1; none where there is no checkpoint.
+        epoch: Option<usize>,
     },
     /// A step failed.
     #[error("training stopped: {0}")]

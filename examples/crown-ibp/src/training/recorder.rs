@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use burn::train::Interrupter;
 use burn::train::checkpoint::{
     Checkpoint as Record, Checkpointer, CheckpointerError, CheckpointingAction,
     CheckpointingStrategy,
@@ -198,11 +197,10 @@ impl Recorder {
     }
 }
 
-/// Has every epoch recorded, and stops training that has diverged.
+/// Has every epoch recorded.
 pub(super) struct EveryEpoch {
     pub(super) recorder: Arc<Recorder>,
     pub(super) figures: EpochFigures,
-    pub(super) interrupter: Interrupter,
 }
 
 impl CheckpointingStrategy for EveryEpoch {
@@ -213,12 +211,6 @@ impl CheckpointingStrategy for EveryEpoch {
     ) -> Vec<CheckpointingAction> {
         // Burn has the epoch's metrics worked off before it asks.
         let summary = self.figures.summary(epoch);
-        if summary.train.loss.is_some_and(f64::is_nan) {
-            // The parameters are lost, and the last checkpoint is of better ones.
-            self.recorder.fail(TrainError::Diverged { epoch });
-            self.interrupter.stop(None);
-            return Vec::new();
-        }
         let mut state = self.recorder.lock();
         state.pending.entry(epoch).or_default().summary = Some(summary);
         vec![CheckpointingAction::Save]

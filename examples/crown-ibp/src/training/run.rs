@@ -9,7 +9,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use burn::train::{Interrupter, LearningResult, SupervisedTraining};
 use burn_crown::train::{
-    DataParallel, GradientExchange, RobustDataLoader, RobustLearner, RobustMetrics,
+    DataParallel, GradientExchange, LearnerError, RobustDataLoader, RobustLearner, RobustMetrics,
+    RunGuard,
 };
 use flate2::Crc;
 use serde_json::Value;
@@ -224,17 +225,18 @@ impl<'a, A: Architecture> TrainingRun<'a, A> {
         let learner = RobustLearner::try_new(model, objective, example)?;
 
         let recorder = Arc::new(self.recorder(&learner.model().to_string(), checkpoint)?);
+        let interrupter = Interrupter::new();
+        let guard = RunGuard::new(interrupter.clone());
+        let learner = learner.with_guard(guard.clone());
         let figures = EpochFigures::new(verifies(eval_params));
         let rates = (0..params.epochs).map(|epoch| params.learning_rate(epoch));
         let learner = learner.learner(
             optimizer(params),
             EpochLearningRate::new(rates, steps_per_epoch),
         );
-        let interrupter = Interrupter::new();
         let strategy = EveryEpoch {
             recorder: recorder.clone(),
             figures: figures.clone(),
-            interrupter: interrupter.clone(),
         };
         let mut training = SupervisedTraining::new("", Arc::new(loader), Arc::new(test_loader))
             .with_interrupter(interrupter)
@@ -253,17 +255,39 @@ impl<'a, A: Architecture> TrainingRun<'a, A> {
             training = training.checkpoint(epochs_done);
         }
         training = parallel.set_up(training);
-        // A step that fails panics: Burn's training loop takes no error from it.
+        // A worker of Burn's training loop may panic.
         let result = catch_unwind(AssertUnwindSafe(|| training.launch(learner)))
             .map_err(|panic| TrainError::Panicked(message(panic.as_ref())))?;
         if let Some(failure) = recorder.failure() {
             return Err(failure);
+        }
+        if let Some(failure) = guard.take() {
+            return Err(self.stopped(failure));
         }
         match result {
             LearningResult {
                 error: Some(error), ..
             } => Err(TrainError::Stopped(error)),
             LearningResult { model, .. } => Ok(model.into_model().valid()),
+        }
+    }
+
+    /// Why a step failed, with what is left of the run.
+    fn stopped(&self, failure: LearnerError) -> TrainError {
+        if !matches!(failure, LearnerError::NotFinite { .. }) {
+            return failure.into();
+        }
+        let standing = match self.standing() {
+            Ok(standing) => standing,
+            Err(error) => return error.into(),
+        };
+        TrainError::Diverged {
+            source: failure,
+            checkpoint: self.files.checkpoint.clone(),
+            epoch: match standing {
+                Standing::Run(state) => Some(state.epochs),
+                Standing::Nothing | Standing::Models => None,
+            },
         }
     }
 

@@ -145,8 +145,16 @@ fn training_that_diverges_is_stopped() {
         workspace.refused(&[&["train", "--config", "tiny.json"], diverging.as_slice()].concat());
     assert_says(
         &error,
-        &["first: training diverged", "epoch", "training_params:lr"],
+        &[
+            "first: training diverged: at training step 1, with ε = ",
+            "operator `",
+            "in module `",
+            "there is no checkpoint",
+            "training_params:lr",
+        ],
     );
+    assert!(!workspace.path().join("tiny/first.checkpoint").exists());
+    assert!(!workspace.path().join("tiny/first.bpk").exists());
 }
 
 #[test]
