@@ -78,7 +78,7 @@ pub enum LearnerError {
     #[error(
         "{} the loss is {loss}: the first numbers that are not finite are {origin}",
         match step {
-            Some(step) => format!("at training step {step}, with ε = {epsilon},"),
+            Some(step) => format!("at training step {step}, with ε = {epsilon:?},"),
             None => "in validation".into(),
         }
     )]

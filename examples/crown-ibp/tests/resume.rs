@@ -4,6 +4,8 @@
 
 #[path = "support/images.rs"]
 mod images;
+#[path = "support/parameters.rs"]
+mod parameters;
 #[path = "support/program.rs"]
 mod support;
 
@@ -12,10 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::TensorData;
 use crown_ibp::models::{MlpAnyConfig, ModelConfig};
-use crown_ibp::weights::load_weights;
 use images::write_images;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -139,19 +139,10 @@ fn rows(log: &str) -> Vec<String> {
 }
 
 fn parameters(path: &Path) -> Vec<TensorData> {
-    #[derive(Default)]
-    struct Collector(Vec<TensorData>);
-    impl ModuleVisitor for Collector {
-        fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
-            self.0.push(parameter.val().into_data());
-        }
-    }
     let config = ModelConfig::MlpAny(MlpAnyConfig::new(784, vec![16]));
-    let model = load_weights(&config, &Device::flex(), path).unwrap();
-    let mut collector = Collector::default();
-    model.visit(&mut collector);
-    assert_eq!(collector.0.len(), 4);
-    collector.0
+    let found = parameters::parameters(&config, path);
+    assert_eq!(found.len(), 4);
+    found
 }
 
 /// Waits until the program has said the given number of lines.

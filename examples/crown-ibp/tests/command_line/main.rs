@@ -3,6 +3,11 @@
 
 #[path = "../support/images.rs"]
 mod images;
+#[cfg(feature = "flex")]
+mod long_runs;
+#[cfg(feature = "flex")]
+#[path = "../support/parameters.rs"]
+mod parameters;
 mod runs;
 #[path = "../support/program.rs"]
 mod support;
