@@ -64,6 +64,7 @@ mod error;
 mod graph;
 mod ops;
 mod perturbation;
+pub mod recheck;
 mod spec;
 mod tensor;
 pub mod testing;

@@ -1,5 +1,6 @@
 //! Recording a forward pass with Burn's graph-capture device, and lowering the record to a
-//! [`Graph`](crate::graph::Graph). The only place that knows Burn's intermediate representation.
+//! [`Graph`](crate::graph::Graph). The only place that knows Burn's intermediate representation, but
+//! for the independent [`recheck`](crate::recheck).
 
 mod batch_norms;
 mod cache;
@@ -26,5 +27,7 @@ mod statistics;
 pub(crate) use batch_norms::{BatchNormLayer, batch_norms};
 pub use cache::GraphCache;
 pub(crate) use evaluate::evaluate;
+pub(crate) use operators::name as operator_name;
 pub(crate) use parameters::{Parameter, parameters};
+pub(crate) use record::{Record, panic_message, record};
 pub use statistics::Statistics;

@@ -29,7 +29,7 @@ use crate::ops::{
 };
 
 /// The name of an operator in messages: Burn's own.
-pub(super) fn name(operation: &OperationIr) -> String {
+pub(crate) fn name(operation: &OperationIr) -> String {
     let variant = |text: String| {
         text.split(['(', ' ', '{'])
             .next()

@@ -14,13 +14,13 @@ use crate::error::TraceError;
 use crate::tensor::AnyTensor;
 
 /// A forward pass as Burn recorded it.
-pub(super) struct Record {
-    pub(super) captured: CapturedGraph,
-    pub(super) inputs: Vec<TensorId>,
-    pub(super) outputs: Vec<TensorId>,
+pub(crate) struct Record {
+    pub(crate) captured: CapturedGraph,
+    pub(crate) inputs: Vec<TensorId>,
+    pub(crate) outputs: Vec<TensorId>,
     /// The position of the parameter behind a recorded value, and the path of the module that owns
     /// it.
-    pub(super) parameters: HashMap<TensorId, (usize, String)>,
+    pub(crate) parameters: HashMap<TensorId, (usize, String)>,
 }
 
 /// The capture devices of the process, one for each default float type: Burn gives out a limited
@@ -38,7 +38,7 @@ fn capture_device(devices: &mut Vec<(FloatDType, Device)>, default: FloatDType) 
 }
 
 /// Records the forward pass of `module` for inputs `like` these.
-pub(super) fn record<M: Bounded>(module: &M, like: &[AnyTensor]) -> Result<Record, TraceError> {
+pub(crate) fn record<M: Bounded>(module: &M, like: &[AnyTensor]) -> Result<Record, TraceError> {
     let dtype = like[0].dtype();
     let default = like[0].device().inner().settings().float_dtype;
     let mut devices = CAPTURE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,7 +98,7 @@ pub(super) fn record<M: Bounded>(module: &M, like: &[AnyTensor]) -> Result<Recor
     })
 }
 
-pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<String>()
         .cloned()
