@@ -60,6 +60,7 @@ extern crate self as burn_crown;
 
 mod bound;
 mod bounded;
+pub mod certificate;
 mod error;
 mod graph;
 mod ops;

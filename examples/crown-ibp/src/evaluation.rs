@@ -3,10 +3,13 @@
 use burn::data::dataset::Dataset;
 use burn::tensor::{Device, Tensor};
 use burn_crown::train::classified;
-use burn_crown::{AnyTensor, BoundConfig, BoundError, Bounded, Perturbation, Verifier};
+use burn_crown::{
+    AnyTensor, BoundConfig, BoundError, Bounded, Perturbation, Specification, Verifier, certified,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::ImageDataset;
+use crate::precision::Precision;
 
 /// What a model does on a dataset.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +44,33 @@ pub fn evaluate<M: Bounded>(
     verification: Option<&Verification>,
     label: &str,
 ) -> Result<Errors, BoundError> {
+    evaluate_each(
+        model,
+        data,
+        batch_size,
+        device,
+        verification,
+        label,
+        |_, _| (),
+    )
+}
+
+/// [`evaluate`], and gives the number of each image and the lower bounds of its margins to `each`,
+/// as far as they are bounded. Images are converted to the precision of the model.
+///
+/// # Errors
+///
+/// If the model cannot be bounded.
+pub fn evaluate_each<M: Bounded>(
+    model: &M,
+    data: &ImageDataset,
+    batch_size: usize,
+    device: &Device,
+    verification: Option<&Verification>,
+    label: &str,
+    mut each: impl FnMut(usize, &[f64]),
+) -> Result<Errors, BoundError> {
+    let precision = Precision::of(model);
     let images = data.len();
     let bar = progress_bar(images, label);
     let verifier = verification
@@ -49,13 +79,22 @@ pub fn evaluate<M: Bounded>(
     for start in (0..images).step_by(batch_size.max(1)) {
         let end = (start + batch_size.max(1)).min(images);
         let (batch, labels) = data.tensors(start..end, device);
+        let batch = precision.tensor(batch);
         let inputs = vec![AnyTensor::new(batch.clone())];
         let logits: Tensor<2> = model.forward_any(inputs).into_tensor();
         let right = classified(logits, labels.clone());
         wrong += right.bool_not().int().sum().into_scalar::<i64>();
         if let (Some(verifier), Some(verification)) = (&verifier, verification) {
-            let certified = verifier.certify(batch, labels, &verification.perturbation)?;
+            let margins = verifier
+                .analyse(batch, &verification.perturbation)?
+                .lower(&Specification::Margins(labels), &verification.config)?;
+            let [_, others] = margins.dims();
+            let certified = certified(margins.clone());
             unverified += certified.bool_not().int().sum().into_scalar::<i64>();
+            let margins: Vec<f64> = margins.into_data().iter::<f64>().collect();
+            for (index, margins) in (start..end).zip(margins.chunks(others)) {
+                each(index, margins);
+            }
         }
         bar.set_position(end as u64);
     }

@@ -13,15 +13,19 @@
 //! | [`weights`] | weights from PyTorch, and back |
 //! | [`training`] | one model of an experiment through Burn's training loop, and resuming it |
 //! | [`evaluation`] | clean and verified errors of a model |
+//! | [`precision`] | models in double precision |
+//! | [`certificates`] | files of certificates, and checking them |
 //! | [`progress`], [`report`], [`terminal`] | what the user sees |
-//! | [`program`] | the sub-commands `train`, `eval` and `export` |
+//! | [`program`] | the sub-commands `train`, `eval`, `verify-certificate` and `export` |
 
+pub mod certificates;
 pub mod config;
 pub mod data;
 pub mod device;
 pub mod evaluation;
 pub mod learning_rate;
 pub mod models;
+pub mod precision;
 pub mod program;
 pub mod progress;
 pub mod region;

@@ -1,5 +1,6 @@
 //! The region around an image in which a model must not change its mind.
 
+use burn_crown::certificate::{AppliedRegion, CertifiedRegion};
 use burn_crown::{Norm, Perturbation};
 
 use crate::data::Normalization;
@@ -19,21 +20,43 @@ pub fn perturbation(
     bounded_input: bool,
     normalization: &Normalization,
 ) -> Perturbation {
-    let (mean, std) = (normalization.mean(), normalization.std());
+    let AppliedRegion { scale, range } = applied(bounded_input, normalization);
     let mut perturbation = Perturbation::ball(norm, epsilon);
     if !normalization.is_identity() {
-        perturbation = perturbation.with_channel_scale(std.iter().map(|std| 1.0 / std).collect());
+        perturbation = perturbation.with_channel_scale(scale);
     }
-    if bounded_input {
-        let normalized = |pixel: f64| {
-            mean.iter()
-                .zip(std)
-                .map(|(mean, std)| (pixel - mean) / std)
-                .collect()
-        };
-        perturbation = perturbation.with_channel_range(normalized(0.0), normalized(1.0));
+    if let Some([lower, upper]) = range {
+        perturbation = perturbation.with_channel_range(lower, upper);
     }
     perturbation
+}
+
+/// The same region, as a certificate describes it.
+pub fn certified_region(
+    norm: Norm,
+    epsilon: f64,
+    bounded_input: bool,
+    normalization: &Normalization,
+) -> CertifiedRegion {
+    CertifiedRegion {
+        norm,
+        epsilon,
+        range: bounded_input.then_some([0.0, 1.0]),
+        applied: applied(bounded_input, normalization),
+    }
+}
+
+/// What becomes of radius and range when pixels are normalised.
+fn applied(bounded_input: bool, normalization: &Normalization) -> AppliedRegion {
+    let (mean, std) = (normalization.mean(), normalization.std());
+    let normalized = |pixel: f64| {
+        let channels = mean.iter().zip(std);
+        channels.map(|(mean, std)| (pixel - mean) / std).collect()
+    };
+    AppliedRegion {
+        scale: std.iter().map(|std| 1.0 / std).collect(),
+        range: bounded_input.then(|| [normalized(0.0), normalized(1.0)]),
+    }
 }
 
 #[cfg(test)]

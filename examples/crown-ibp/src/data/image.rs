@@ -145,6 +145,26 @@ impl ImageDataset {
             .tensors(range.map(|index| self.image(index)), labels, device)
     }
 
+    /// The values of one image as [`tensors`](Self::tensors) have them, in `f64`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such image.
+    pub fn values(&self, index: usize) -> Vec<f64> {
+        let [channels, height, width] = self.shape;
+        let normalization = self.normalization();
+        let planes = self.image(index).chunks_exact(height * width);
+        (0..channels)
+            .zip(planes)
+            .flat_map(|(channel, bytes)| {
+                let table = normalization.table(channel);
+                bytes
+                    .iter()
+                    .map(move |&byte| f64::from(table[usize::from(byte)]))
+            })
+            .collect()
+    }
+
     /// The first `count` images, or all if there are fewer.
     #[must_use]
     pub fn take(mut self, count: usize) -> Self {

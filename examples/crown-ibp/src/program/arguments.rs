@@ -11,6 +11,7 @@ use super::ProgramError;
 use super::evaluate::EvalArguments;
 use super::export::ExportArguments;
 use super::train::TrainArguments;
+use super::verify_certificate::VerifyArguments;
 use crate::config::{ExperimentConfig, Override};
 use crate::data::CustomDataset;
 use crate::models::Architecture;
@@ -50,9 +51,31 @@ Examples:
   The reference program's models
     crown-ibp eval --config configs/mnist_crown_large.json --data-dir mnist/ --path-prefix \
 crown-ibp_models/mnist_0.4_mnist_crown_large eval_params:epsilon=0.4
+  A certificate of each image, computed in double precision
+    crown-ibp eval --config configs/digits_crown.json --method crown --precision f64 \
+--certificates digits.jsonl
 
 The best model of each is evaluated, as in the reference program; where there is none, or with \
 --last, the last. Its figures are also written to NAME_test.log.";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  The certificates that eval wrote
+    crown-ibp verify-certificate digits.jsonl --config configs/digits_crown.json
+  Of weights in a file, without any tolerance
+    crown-ibp verify-certificate mnist.jsonl --config configs/mnist_crown.json --model-subset 0 \
+--data-dir mnist/ --weights cnn.safetensors --tolerance 0
+
+Give the same --config, overrides and weights as to eval. For each line it checks that model, image, \
+label and region are those at hand, by SHA-256 where they are large, and bounds the margins anew: one \
+image at a time, with plain loops in double precision whose every rounding is accounted for. It says
+  confirmed  its own bounds are those of the certificate, or better, but for the tolerance; and where \
+the image is certified, they are all positive in real arithmetic
+  weaker     the image is certified, but a margin is lower than the certificate says
+  refuted    something is not as the certificate says, or cannot be shown
+  damaged    the line is no certificate
+The exit code is 0 if all lines are confirmed. It takes its time: seconds an image for CROWN on larger \
+networks. Lines stand for themselves; a part of a file can be checked alone.";
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -75,6 +98,9 @@ pub(super) enum Command {
     /// Print the clean and verified errors of trained models
     #[command(after_help = EVAL_EXAMPLES)]
     Eval(EvalArguments),
+    /// Check a file of certificates against models and images, by an independent computation
+    #[command(after_help = VERIFY_EXAMPLES)]
+    VerifyCertificate(VerifyArguments),
     /// Write trained models as safetensors files for PyTorch
     Export(ExportArguments),
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn_crown::BoundError;
+use burn_crown::recheck::RecheckError;
 
 use crate::config::{ConfigError, ModelEntry};
 use crate::data::DataError;
@@ -38,6 +39,50 @@ pub enum ProgramError {
         model: String,
         /// Why.
         source: BoundError,
+    },
+    /// A model could not be bounded in double precision.
+    #[error(
+        "{model}: {source}\nWith --precision f64, weights and images are in f64. A forward pass that \
+         makes tensors of its own in f32 cannot run on them: let it take the data type of its input"
+    )]
+    Precision {
+        /// The model's name.
+        model: String,
+        /// Why.
+        source: BoundError,
+    },
+    /// Certificates were asked for where nothing is bounded.
+    #[error(
+        "{model}: there is nothing to certify, for eval_params:method is \"natural\"; name a bound \
+         with --method"
+    )]
+    NothingBounded {
+        /// The model's name.
+        model: String,
+    },
+    /// A model that the check of certificates cannot follow.
+    #[error("{model}: {source}")]
+    Recheck {
+        /// The model's name.
+        model: String,
+        /// Why.
+        source: RecheckError,
+    },
+    /// A file of certificates that says something that is not so.
+    #[error("{file}: {wrong} of {lines} certificates are not confirmed")]
+    NotConfirmed {
+        /// The file.
+        file: PathBuf,
+        /// How many are not confirmed.
+        wrong: usize,
+        /// How many there are.
+        lines: usize,
+    },
+    /// A file of certificates with none.
+    #[error("{file} has no certificates")]
+    NoCertificates {
+        /// The file.
+        file: PathBuf,
     },
     /// A model file.
     #[error(transparent)]
@@ -150,6 +195,13 @@ impl Standstill {
 impl ProgramError {
     pub(super) fn train<A>(entry: &ModelEntry<A>, source: TrainError) -> Self {
         Self::Train {
+            model: entry.model_id.clone(),
+            source,
+        }
+    }
+
+    pub(super) fn bound<A>(entry: &ModelEntry<A>, source: BoundError) -> Self {
+        Self::Bound {
             model: entry.model_id.clone(),
             source,
         }

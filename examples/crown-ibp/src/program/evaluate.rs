@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use burn_crown::certificate::{Certificate, ModelIdentity};
 use burn_crown::{Method, Norm};
 use clap::Args;
 
@@ -9,9 +10,13 @@ use super::ProgramError;
 use super::arguments::{BoundMethod, Experiment};
 use super::session::Session;
 use super::weights::weights_file;
+use crate::certificates::{self, Issuer};
 use crate::config::{EvalParams, ModelEntry};
-use crate::evaluation::{Errors, evaluate};
+use crate::data::ImageDataset;
+use crate::evaluation::{Errors, Verification, evaluate_each};
 use crate::models::Architecture;
+use crate::precision::Precision;
+use crate::region::certified_region;
 use crate::report::{Row, report};
 use crate::storage::write_bytes;
 use crate::terminal::{complain, say};
@@ -33,6 +38,20 @@ pub(super) struct EvalArguments {
     /// program's too), safetensors, or this program's; without it, those that `train` left
     #[arg(long, value_name = "FILE|FOLDER")]
     weights: Option<PathBuf>,
+    /// The floating-point type in which models are evaluated
+    #[arg(long, value_enum, default_value_t)]
+    precision: Precision,
+    /// Write a certificate of each test image to this file, one line of JSON an image, with those
+    /// that are not certified; `verify-certificate` checks it
+    #[arg(long, value_name = "FILE")]
+    certificates: Option<PathBuf>,
+}
+
+/// How models are evaluated, other than their parameters say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Otherwise {
+    method: Option<Method>,
+    precision: Precision,
 }
 
 impl<A: Architecture> Session<A> {
@@ -44,12 +63,17 @@ impl<A: Architecture> Session<A> {
             true => Choice::Last,
             false => Choice::Best,
         };
+        let otherwise = Otherwise {
+            method: arguments.method.map(Into::into),
+            precision: arguments.precision,
+        };
         let mut rows = Vec::new();
         let mut failures = Vec::new();
+        let mut issued = arguments.certificates.as_ref().map(|_| Vec::new());
         for entry in &self.experiment.models {
             let weights = arguments.weights.as_deref();
             let row = weights_file(&self.experiment, entry, choice, weights)
-                .and_then(|file| self.evaluate_one(entry, &file, arguments.method.map(Into::into)));
+                .and_then(|file| self.evaluate_one(entry, &file, otherwise, issued.as_mut()));
             match row {
                 Ok(row) => rows.push(row),
                 // What is wrong with the command line is wrong for every model.
@@ -59,19 +83,24 @@ impl<A: Architecture> Session<A> {
         }
         if !rows.is_empty() {
             say(report(&rows));
+            if let (Some(file), Some(issued)) = (&arguments.certificates, &issued) {
+                certificates::write(file, issued)?;
+            }
         }
         ProgramError::all(failures, self.experiment.models.len())
     }
 
-    /// The errors of a model with the weights in a file; they are written to its log too.
+    /// The errors of a model with the weights in a file; they are written to its log too. The
+    /// certificates of its images are added to `issued`, if they are wanted.
     pub(super) fn evaluate_one(
         &self,
         entry: &ModelEntry<A>,
         file: &Path,
-        method: Option<Method>,
+        otherwise: Otherwise,
+        issued: Option<&mut Vec<Certificate>>,
     ) -> Result<Row, ProgramError> {
         let model = load_weights(&entry.model, &self.device, file)?;
-        let row = self.row(entry, &model, file.into(), method)?;
+        let row = self.row(entry, model, file.into(), otherwise, issued)?;
         let log = self.experiment.files(entry).eval_log;
         // The figures are there, whether or not they can be written down.
         if let Err(error) = write_bytes(log, row.to_log().as_bytes()) {
@@ -84,32 +113,55 @@ impl<A: Architecture> Session<A> {
     fn row(
         &self,
         entry: &ModelEntry<A>,
-        model: &A::Model,
+        model: A::Model,
         file: PathBuf,
-        method: Option<Method>,
+        otherwise: Otherwise,
+        issued: Option<&mut Vec<Certificate>>,
     ) -> Result<Row, ProgramError> {
         let eval = EvalParams {
             // Who names a method wants the bound.
-            verbose: entry.eval_params.verbose || method.is_some(),
+            verbose: entry.eval_params.verbose || otherwise.method.is_some(),
             ..entry.eval_params.clone()
         };
         let test = prepared(&self.images.test, &eval.loader_params);
         let mut verification = verification(&eval, &test.normalization());
-        if let (Some(verification), Some(method)) = (&mut verification, method) {
+        if let (Some(verification), Some(method)) = (&mut verification, otherwise.method) {
             verification.config.method = method;
         }
-        let errors: Errors = evaluate(
-            model,
+        let issuer = match (&issued, &verification) {
+            (Some(_), Some(verification)) => {
+                Some(self.issuer(entry, &eval, &model, &test, verification, otherwise.precision)?)
+            }
+            (Some(_), None) => {
+                return Err(ProgramError::NothingBounded {
+                    model: entry.model_id.clone(),
+                });
+            }
+            (None, _) => None,
+        };
+        let model = otherwise.precision.model(model);
+        let mut certificates = Vec::new();
+        let errors: Errors = evaluate_each(
+            &model,
             &test,
             eval.loader_params.test_batch_size,
             &self.device,
             verification.as_ref(),
             &entry.model_id,
+            |index, margins| {
+                certificates.extend(issuer.as_ref().map(|by| by.certificate(index, margins)));
+            },
         )
-        .map_err(|source| ProgramError::Bound {
-            model: entry.model_id.clone(),
-            source,
+        .map_err(|source| match otherwise.precision {
+            Precision::F32 => ProgramError::bound(entry, source),
+            Precision::F64 => ProgramError::Precision {
+                model: entry.model_id.clone(),
+                source,
+            },
         })?;
+        if let Some(issued) = issued {
+            issued.append(&mut certificates);
+        }
         let method = verification.map_or_else(
             || "—".into(),
             |verification| {
@@ -123,6 +175,36 @@ impl<A: Architecture> Session<A> {
             method,
             errors,
         })
+    }
+}
+
+impl<A: Architecture> Session<A> {
+    /// What issues the certificates of a model.
+    fn issuer(
+        &self,
+        entry: &ModelEntry<A>,
+        eval: &EvalParams,
+        model: &A::Model,
+        test: &ImageDataset,
+        verification: &Verification,
+        precision: Precision,
+    ) -> Result<Issuer, ProgramError> {
+        let [channels, height, width] = test.shape();
+        let input = [1, channels, height, width];
+        let region = certified_region(
+            eval.norm,
+            eval.epsilon,
+            eval.method_params.bounded_input,
+            &test.normalization(),
+        );
+        let dataset = self.experiment.dataset;
+        ModelIdentity::of(&entry.model_id, model, &input)
+            .map_err(Into::into)
+            .and_then(|identity| {
+                let (test, config) = (test.clone(), &verification.config);
+                Issuer::new(identity, dataset, test, region, config, precision)
+            })
+            .map_err(|source| ProgramError::bound(entry, source))
     }
 }
 

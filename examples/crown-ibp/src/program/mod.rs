@@ -6,6 +6,7 @@ mod evaluate;
 mod export;
 mod session;
 mod train;
+mod verify_certificate;
 mod weights;
 
 pub use arguments::CommandLine;
@@ -53,6 +54,10 @@ pub fn run<A: Architecture>(
         }
         Command::Eval(arguments) => {
             Session::<A>::open(&arguments.experiment, datasets, None)?.evaluate(&arguments)
+        }
+        Command::VerifyCertificate(arguments) => {
+            Session::<A>::open(&arguments.experiment, datasets, None)?
+                .verify_certificates(&arguments)
         }
         Command::Export(arguments) => arguments.run::<A>(datasets),
     }

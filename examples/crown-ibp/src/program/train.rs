@@ -9,6 +9,7 @@ use clap::Args;
 use super::ProgramError;
 use super::arguments::{Experiment, Parallel};
 use super::error::Standstill;
+use super::evaluate::Otherwise;
 use super::session::Session;
 use super::weights::weights_file;
 use crate::config::ModelEntry;
@@ -81,7 +82,7 @@ impl<A: Architecture> Session<A> {
             let trained = self
                 .train_one(entry, run, plan)
                 .and_then(|()| weights_file(&self.experiment, entry, Choice::Best, None))
-                .and_then(|file| self.evaluate_one(entry, &file, None));
+                .and_then(|file| self.evaluate_one(entry, &file, Otherwise::default(), None));
             match trained {
                 Ok(row) => rows.push(row),
                 Err(failure) => {

@@ -1,0 +1,120 @@
+//! Hashes that name models and images.
+
+use std::collections::HashMap;
+
+use burn::backend::ir::{OperationIr, TensorId};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Bool, DType, Int, Tensor, TensorData};
+use sha2::{Digest, Sha256};
+
+use crate::bounded::Bounded;
+use crate::error::TraceError;
+use crate::trace::{self, Record, record};
+
+/// The SHA-256 hash of bytes, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(Sha256::new_with_prefix(bytes))
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    let digits = |byte: u8| format!("{byte:02x}");
+    hash.finalize().into_iter().map(digits).collect()
+}
+
+/// A part with its length, so that no two lists of parts give the same bytes.
+fn part(hash: &mut Sha256, bytes: &[u8]) {
+    hash.update((bytes.len() as u64).to_le_bytes());
+    hash.update(bytes);
+}
+
+fn tensor(hash: &mut Sha256, data: &TensorData) {
+    part(hash, format!("{:?}", data.dtype()).as_bytes());
+    part(hash, format!("{:?}", data.shape().to_vec()).as_bytes());
+    part(hash, data.as_bytes());
+}
+
+/// Of all parameters, in the order of visiting.
+pub(super) fn parameters<M: Module>(module: &M) -> String {
+    #[derive(Default)]
+    struct Visitor {
+        path: Vec<String>,
+        hash: Sha256,
+    }
+
+    impl Visitor {
+        fn add(&mut self, data: &TensorData) {
+            part(&mut self.hash, self.path.join(".").as_bytes());
+            tensor(&mut self.hash, data);
+        }
+    }
+
+    impl ModuleVisitor for Visitor {
+        fn enter_module(&mut self, name: &str, _container_type: &str) {
+            self.path.push(name.to_string());
+        }
+
+        fn exit_module(&mut self, _name: &str, _container_type: &str) {
+            self.path.pop();
+        }
+
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.add(&param.val().into_data());
+        }
+
+        fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+            self.add(&param.val().into_data());
+        }
+
+        fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+            self.add(&param.val().into_data());
+        }
+    }
+
+    let mut visitor = Visitor::default();
+    module.valid().visit(&mut visitor);
+    hexadecimal(visitor.hash)
+}
+
+/// Of what a forward pass runs, for an input of a shape.
+pub(super) fn operators<M: Bounded>(module: &M, input: &[usize]) -> Result<String, TraceError> {
+    let parameters = trace::parameters(module);
+    let dtype = parameters.first().map_or(DType::F32, |p| p.value.dtype());
+    let record = record(module, &[input.to_vec()], dtype)?;
+    let mut hash = Sha256::new();
+    // The numbers that Burn gives to values differ from run to run, their order does not.
+    let mut numbers: HashMap<TensorId, usize> = HashMap::new();
+    for operation in &record.captured.graph.operations {
+        if matches!(operation, OperationIr::Init(_) | OperationIr::Drop(_)) {
+            continue;
+        }
+        let mut text = format!("{operation:?}");
+        for value in operation.inputs().chain(operation.outputs()) {
+            let next = numbers.len();
+            let number = *numbers.entry(value.id).or_insert(next);
+            text = text.replace(&format!("{:?}", value.id), &format!("#{number}"));
+            if number == next {
+                leaf(&mut hash, &record, value.id);
+            }
+        }
+        // Who reads a value last is no matter of what is computed.
+        part(
+            &mut hash,
+            text.replace("ReadWrite", "ReadOnly").as_bytes(),
+        );
+    }
+    for output in &record.outputs {
+        part(&mut hash, format!("{:?}", numbers.get(output)).as_bytes());
+    }
+    Ok(hexadecimal(hash))
+}
+
+/// What a value is that no operator made.
+fn leaf(hash: &mut Sha256, record: &Record, id: TensorId) {
+    if let Some(input) = record.inputs.iter().position(|&input| input == id) {
+        part(hash, format!("input {input}").as_bytes());
+    } else if let Some((position, _)) = record.parameters.get(&id) {
+        part(hash, format!("parameter {position}").as_bytes());
+    } else if let Some(data) = record.captured.values.get(&id) {
+        tensor(hash, data);
+    }
+}

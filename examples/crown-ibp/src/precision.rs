@@ -1,0 +1,58 @@
+//! The floating-point type in which models are evaluated.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{DType, Tensor};
+use clap::ValueEnum;
+
+/// The floating-point type in which a model is evaluated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Precision {
+    /// Single precision, in which models are trained and stored
+    #[default]
+    F32,
+    /// Double precision: the same weights and images, with a rounding that is 5e8 times smaller
+    F64,
+}
+
+impl Precision {
+    /// That of a model's parameters.
+    pub fn of<M: Module>(model: &M) -> Self {
+        struct Visitor(Precision);
+
+        impl ModuleVisitor for Visitor {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if param.val().dtype() == DType::F64 {
+                    self.0 = Precision::F64;
+                }
+            }
+        }
+
+        let mut visitor = Visitor(Self::F32);
+        model.visit(&mut visitor);
+        visitor.0
+    }
+
+    /// A model with its parameters in this type.
+    pub fn model<M: Module>(self, model: M) -> M {
+        struct Mapper(DType);
+
+        impl ModuleMapper for Mapper {
+            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+                param.map(|tensor| tensor.cast(self.0))
+            }
+        }
+
+        match self {
+            Self::F32 => model,
+            Self::F64 => model.map(&mut Mapper(DType::F64)),
+        }
+    }
+
+    /// A tensor in this type.
+    pub fn tensor<const D: usize>(self, tensor: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::F32 => tensor,
+            Self::F64 => tensor.cast(DType::F64),
+        }
+    }
+}
