@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use burn::backend::ir::{OperationIr, TensorId};
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Bool, DType, Int, Tensor, TensorData};
+use burn::tensor::{Bool, Int, Tensor, TensorData};
 use sha2::{Digest, Sha256};
 
 use crate::bounded::Bounded;
 use crate::error::TraceError;
-use crate::trace::{self, Record, record};
+use crate::tensor::AnyTensor;
+use crate::trace::{Record, record};
 
 /// The SHA-256 hash of bytes, in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
@@ -75,11 +76,9 @@ pub(super) fn parameters<M: Module>(module: &M) -> String {
     hexadecimal(visitor.hash)
 }
 
-/// Of what a forward pass runs, for an input of a shape.
-pub(super) fn operators<M: Bounded>(module: &M, input: &[usize]) -> Result<String, TraceError> {
-    let parameters = trace::parameters(module);
-    let dtype = parameters.first().map_or(DType::F32, |p| p.value.dtype());
-    let record = record(module, &[input.to_vec()], dtype)?;
+/// Of what a forward pass runs for an input.
+pub(super) fn operators<M: Bounded>(module: &M, input: AnyTensor) -> Result<String, TraceError> {
+    let record = record(module, &[input])?;
     let mut hash = Sha256::new();
     // The numbers that Burn gives to values differ from run to run, their order does not.
     let mut numbers: HashMap<TensorId, usize> = HashMap::new();
@@ -97,10 +96,7 @@ pub(super) fn operators<M: Bounded>(module: &M, input: &[usize]) -> Result<Strin
             }
         }
         // Who reads a value last is no matter of what is computed.
-        part(
-            &mut hash,
-            text.replace("ReadWrite", "ReadOnly").as_bytes(),
-        );
+        part(&mut hash, text.replace("ReadWrite", "ReadOnly").as_bytes());
     }
     for output in &record.outputs {
         part(&mut hash, format!("{:?}", numbers.get(output)).as_bytes());

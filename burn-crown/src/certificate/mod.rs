@@ -14,12 +14,14 @@ mod hash;
 pub use arithmetic::{Arithmetic, Precision, RoundingMode, Statement};
 pub use hash::sha256;
 
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::bound::{BoundConfig, LowerSlope, Method};
 use crate::bounded::Bounded;
 use crate::error::TraceError;
 use crate::perturbation::Norm;
+use crate::tensor::AnyTensor;
 
 /// The statement that a network gives an image's class for every image in a region, or the record
 /// that this could not be shown.
@@ -172,20 +174,20 @@ impl Certificate {
 }
 
 impl ModelIdentity {
-    /// The identity of a module, for inputs of a shape `[1, ...]`.
+    /// The identity of a module, for inputs of the shape and the data type of one image `[1, ...]`.
     ///
     /// # Errors
     ///
     /// If the forward pass cannot be recorded.
-    pub fn of<M: Bounded>(
+    pub fn of<M: Bounded, const D: usize>(
         name: impl Into<String>,
         module: &M,
-        input: &[usize],
+        image: Tensor<D>,
     ) -> Result<Self, TraceError> {
         Ok(Self {
             name: name.into(),
             parameters: hash::parameters(module),
-            operators: hash::operators(module, input)?,
+            operators: hash::operators(module, AnyTensor::new(image))?,
         })
     }
 }

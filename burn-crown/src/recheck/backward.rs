@@ -81,7 +81,8 @@ impl Pass<'_> {
         let elements: Vec<usize> = (0..self.known[value].len())
             .filter(|&element| {
                 let known = self.known[value][element];
-                round || crown && (by.all_neurons || known.lower < 0.0 && known.upper > 0.0)
+                round
+                    || crown && (by.all_neurons || known.lower < 0.0 && known.upper > 0.0)
                     || crown && self.feeds_largest(value)
             })
             .collect();

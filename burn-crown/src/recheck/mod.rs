@@ -66,6 +66,11 @@ pub enum RecheckError {
     /// Numbers that describe no region around an image.
     #[error("the region is not valid: {0}")]
     Region(String),
+    /// A method by which the checker does not bound.
+    #[error(
+        "the method is {0}; the checker has IBP, CROWN-IBP, CROWN and the convex adversarial polytope"
+    )]
+    Method(Method),
     /// A label that is no class.
     #[error("the label {label} is none of the {classes} classes")]
     Label {
@@ -129,7 +134,7 @@ impl Recheck {
         image: Tensor<D>,
     ) -> Result<Self, RecheckError> {
         let image = AnyTensor::new(image);
-        let record = record(module, &[image.shape()], image.dtype())?;
+        let record = record(module, std::slice::from_ref(&image))?;
         let values: Vec<Vec<f64>> = parameters(&module.valid())
             .into_iter()
             .map(|parameter| parameter.value.values())
@@ -160,7 +165,9 @@ impl Recheck {
                 expected.len()
             )));
         }
-        let largest = expected.iter().fold(1e-30, |most: f64, x| most.max(x.abs()));
+        let largest = expected
+            .iter()
+            .fold(1e-30, |most: f64, x| most.max(x.abs()));
         for (found, &expected) in found.iter().zip(expected) {
             let found = 0.5 * (found.lower + found.upper);
             let distance = (found - expected).abs();
@@ -185,7 +192,8 @@ impl Recheck {
     ///
     /// # Errors
     ///
-    /// If the label is no class, or the region is of images of another size.
+    /// If the label is no class, the region is of images of another size, or the method is a forward
+    /// one, of which the checker has none.
     pub fn margins(
         &self,
         region: &RecheckRegion,
@@ -194,6 +202,9 @@ impl Recheck {
         slope: LowerSlope,
         all_neurons: bool,
     ) -> Result<Vec<f64>, RecheckError> {
+        if matches!(method, Method::Forward | Method::ForwardBackward) {
+            return Err(RecheckError::Method(method));
+        }
         let classes = self.classes();
         if label >= classes {
             return Err(RecheckError::Label { label, classes });

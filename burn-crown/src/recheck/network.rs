@@ -75,9 +75,10 @@ impl Network {
             let place = network.step(Step { operator, operands }, size(out), operation)?;
             places.insert(out.id, place);
         }
-        network.output = places.get(&first).copied().ok_or_else(|| {
-            RecheckError::Unreadable("its output is no operator's result".into())
-        })?;
+        network.output = places
+            .get(&first)
+            .copied()
+            .ok_or_else(|| RecheckError::Unreadable("its output is no operator's result".into()))?;
         Ok(network)
     }
 

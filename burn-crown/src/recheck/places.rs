@@ -115,7 +115,10 @@ pub(super) fn windows(input: &[usize], out: &[usize], windows: &[Window]) -> Vec
                 let held = window.holds(at[2 + dim], input[2 + dim]);
                 members = members
                     .iter()
-                    .flat_map(|head| held.iter().map(move |&at| [head.as_slice(), &[at]].concat()))
+                    .flat_map(|head| {
+                        held.iter()
+                            .map(move |&at| [head.as_slice(), &[at]].concat())
+                    })
                     .collect();
             }
             members.iter().map(|at| from.element(at)).collect()

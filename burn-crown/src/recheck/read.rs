@@ -18,9 +18,7 @@ pub(super) fn operator(operation: &OperationIr, out: &TensorIr) -> Result<Operat
     let found = match operation {
         OperationIr::BaseFloat(op) => base(op, out)?,
         OperationIr::NumericFloat(_, op) => numeric(op, out)?,
-        OperationIr::Float(_, FloatOperationIr::Matmul(op)) => {
-            Some(matrix(&op.lhs, &op.rhs, out))
-        }
+        OperationIr::Float(_, FloatOperationIr::Matmul(op)) => Some(matrix(&op.lhs, &op.rhs, out)),
         OperationIr::Activation(ActivationOperationIr::Relu(_)) => {
             Some(Operator::Rectifier { slope: 0.0 })
         }
@@ -105,9 +103,8 @@ fn base(op: &BaseOperationIr, out: &TensorIr) -> Result<Option<Operator>, String
 }
 
 fn numeric(op: &NumericOperationIr, out: &TensorIr) -> Result<Option<Operator>, String> {
-    let meets = |left: &TensorIr, right: &TensorIr| {
-        places::meets(&shape(left), &shape(right), &shape(out))
-    };
+    let meets =
+        |left: &TensorIr, right: &TensorIr| places::meets(&shape(left), &shape(right), &shape(out));
     let scalar = |factor, shift| Operator::Scalar { factor, shift };
     let one = Interval::point(1.0);
     Ok(Some(match op {

@@ -92,9 +92,12 @@ pub(super) fn surest(members: &[usize], x: &[Interval]) -> usize {
             ([x[a].lower, x[a].upper], [x[b].lower, x[b].upper]);
         b_low > a_low || (b_low == a_low && b_high > a_high)
     };
-    members.iter().copied().fold(members[0], |best, member| {
-        if better(best, member) { member } else { best }
-    })
+    members.iter().copied().fold(
+        members[0],
+        |best, member| {
+            if better(best, member) { member } else { best }
+        },
+    )
 }
 
 /// The slopes of a plane that is nowhere below the largest of some elements, and its intercept.
@@ -133,6 +136,8 @@ pub(super) fn plane_above(members: &[usize], x: &[Interval]) -> (Vec<f64>, f64) 
         });
         rest.times(upper).minus(others).upper
     };
-    let intercept = (0..members.len()).map(over).fold(f64::NEG_INFINITY, largest);
+    let intercept = (0..members.len())
+        .map(over)
+        .fold(f64::NEG_INFINITY, largest);
     (slopes, intercept)
 }

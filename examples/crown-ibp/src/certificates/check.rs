@@ -34,6 +34,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the certificate holds as it stands.
+    pub fn is_confirmed(&self) -> bool {
+        matches!(self, Self::Confirmed { .. })
+    }
+
     fn refuted<T>(reason: impl Into<String>) -> Result<T, Self> {
         Err(Self::Refuted(reason.into()))
     }
@@ -79,13 +84,12 @@ impl Checker {
         device: &Device,
     ) -> Result<Self, RecheckError> {
         let [channels, height, width] = images.shape();
-        let shape = [1, channels, height, width];
         let image = match images.is_empty() {
-            true => Tensor::zeros(shape, device),
+            true => Tensor::<4>::zeros([1, channels, height, width], device),
             false => images.tensors(0..1, device).0,
         };
         Ok(Self {
-            model: ModelIdentity::of(name, model, &shape)?,
+            model: ModelIdentity::of(name, model, image.clone())?,
             network: Recheck::new(model, image)?,
             dataset,
             images,
@@ -232,7 +236,11 @@ fn compare(certificate: &Certificate, own: &[f64], tolerance: f64) -> Result<Ver
         ));
     }
     let least = own.iter().copied().fold(f64::INFINITY, |least, own| {
-        if own < least || own.is_nan() { own } else { least }
+        if own < least || own.is_nan() {
+            own
+        } else {
+            least
+        }
     });
     let holds = |own: f64| own > 0.0 || !certificate.certified;
     let (mut by, mut within) = (0.0_f64, true);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Tensor;
 use burn_crown::certificate::{Certificate, ModelIdentity};
 use burn_crown::{Method, Norm};
 use clap::Args;
@@ -129,9 +130,14 @@ impl<A: Architecture> Session<A> {
             verification.config.method = method;
         }
         let issuer = match (&issued, &verification) {
-            (Some(_), Some(verification)) => {
-                Some(self.issuer(entry, &eval, &model, &test, verification, otherwise.precision)?)
-            }
+            (Some(_), Some(verification)) => Some(self.issuer(
+                entry,
+                &eval,
+                &model,
+                &test,
+                verification,
+                otherwise.precision,
+            )?),
             (Some(_), None) => {
                 return Err(ProgramError::NothingBounded {
                     model: entry.model_id.clone(),
@@ -190,7 +196,7 @@ impl<A: Architecture> Session<A> {
         precision: Precision,
     ) -> Result<Issuer, ProgramError> {
         let [channels, height, width] = test.shape();
-        let input = [1, channels, height, width];
+        let input = Tensor::<4>::zeros([1, channels, height, width], &self.device);
         let region = certified_region(
             eval.norm,
             eval.epsilon,
@@ -198,7 +204,7 @@ impl<A: Architecture> Session<A> {
             &test.normalization(),
         );
         let dataset = self.experiment.dataset;
-        ModelIdentity::of(&entry.model_id, model, &input)
+        ModelIdentity::of(&entry.model_id, model, input)
             .map_err(Into::into)
             .and_then(|identity| {
                 let (test, config) = (test.clone(), &verification.config);
