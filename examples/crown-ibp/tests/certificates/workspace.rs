@@ -11,16 +11,16 @@ const DIGITS: &str = r#"{
     "models_path": "digits",
     "training_params": {
         "method": "robust",
-        "epochs": 3,
+        "epochs": 4,
         "lr": 3e-3,
         "lr_decay_step": 10,
         "lr_decay_factor": 0.5,
         "optimizer": "adam",
         "starting_epsilon": 0.0,
-        "epsilon": 0.02,
-        "schedule_start": 0,
-        "schedule_length": 1,
-        "loader_params": {"batch_size": 64, "test_batch_size": 100, "num_examples": 1500},
+        "epsilon": 0.01,
+        "schedule_start": 2,
+        "schedule_length": 2,
+        "loader_params": {"batch_size": 32, "test_batch_size": 100, "num_examples": 3000},
         "method_params": {"bounded_input": true, "bound_type": "crown-interval"}
     },
     "eval_params": {
@@ -33,12 +33,12 @@ const DIGITS: &str = r#"{
         {
             "model_id": "cnn",
             "model_class": "model_cnn_2layer",
-            "model_params": {"in_ch": 1, "in_dim": 28, "width": 1, "linear_size": 16}
+            "model_params": {"in_ch": 1, "in_dim": 28, "width": 1, "linear_size": 32}
         },
         {
             "model_id": "other",
             "model_class": "model_cnn_2layer",
-            "model_params": {"in_ch": 1, "in_dim": 28, "width": 1, "linear_size": 16}
+            "model_params": {"in_ch": 1, "in_dim": 28, "width": 1, "linear_size": 4}
         }
     ]
 }"#;
