@@ -53,7 +53,7 @@ pub enum TrainError {
     )]
     Diverged {
         /// What is not finite.
-        source: LearnerError,
+        source: Box<LearnerError>,
         /// The file of the last good checkpoint.
         checkpoint: PathBuf,
         /// The number of its epoch, from 1; none where there is no checkpoint.

@@ -282,7 +282,7 @@ impl<'a, A: Architecture> TrainingRun<'a, A> {
             Err(error) => return error.into(),
         };
         TrainError::Diverged {
-            source: failure,
+            source: Box::new(failure),
             checkpoint: self.files.checkpoint.clone(),
             epoch: match standing {
                 Standing::Run(state) => Some(state.epochs),
