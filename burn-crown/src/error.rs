@@ -166,6 +166,11 @@ pub enum BoundError {
     #[error("the random projections are not valid: {0}")]
     Projections(String),
 
+    /// Rounding that cannot be accounted for, where a [`Rounding::Sound`](crate::Rounding::Sound)
+    /// bound was asked for.
+    #[error("rounding cannot be accounted for: {0}")]
+    Rounding(String),
+
     /// Input and parameters of different float types.
     #[error("the input is {input:?} but the parameters are {parameter:?}; convert one of them")]
     DataType {

@@ -27,6 +27,17 @@ pub(crate) struct Node {
     pub(crate) perturbed: bool,
     /// The path of the module that made it, for messages; none before the first layer.
     pub(crate) module: Option<String>,
+    /// The recorded operator that it is part of.
+    pub(crate) origin: Option<Arc<Origin>>,
+}
+
+/// A recorded operator.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    /// Burn's name of the operator, and the module that made it.
+    pub(crate) place: String,
+    /// Whether the nodes compute its function in another way than the backend does when it runs.
+    pub(crate) rewritten: bool,
 }
 
 /// Where a node's value comes from.

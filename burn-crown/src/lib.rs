@@ -74,7 +74,9 @@ pub mod train;
 mod verifier;
 mod weights;
 
-pub use bound::{Analysis, BoundConfig, Bounds, LowerSlope, Method, Projections, certified};
+pub use bound::{
+    Analysis, BoundConfig, Bounds, LowerSlope, Method, Projections, Rounding, Statement, certified,
+};
 pub use bounded::{Bounded, Signature};
 pub use burn_crown_macros::Bounded;
 pub use error::{BoundError, TraceError};

@@ -1,6 +1,6 @@
 //! A module and a region, ready to be bounded.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::sync::Arc;
 
 use burn::tensor::{Bool, Tensor};
@@ -8,6 +8,7 @@ use burn::tensor::{Bool, Tensor};
 use super::forward::Forward;
 use super::ground::Ground;
 use super::intervals::Intervals;
+use super::rounding::{Rounding, Soundness};
 use super::{BoundConfig, Method, crown, projections};
 use crate::error::{BoundError, TraceError};
 use crate::graph::{Graph, Node, Source};
@@ -60,6 +61,8 @@ pub struct Analysis {
     pub(super) leaves: Intervals,
     /// Intervals of the nodes that were asked for.
     pub(super) intervals: RefCell<Intervals>,
+    /// The same with an account of rounding, as it was asked for last.
+    rounded: RefCell<Option<(Rounding, Intervals)>>,
     /// What full CROWN knew at last, and by which config.
     tightened: RefCell<Option<(BoundConfig, Intervals)>>,
 }
@@ -97,6 +100,7 @@ impl Analysis {
         Ok(Self {
             output: 0,
             intervals: RefCell::new(leaves.clone()),
+            rounded: RefCell::new(None),
             tightened: RefCell::new(None),
             leaves,
         })
@@ -161,7 +165,7 @@ impl Analysis {
         refuse_estimate(config)?;
         let target = self.target()?;
         if config.method == Method::Interval && matches!(specification, Specification::Outputs) {
-            let mut intervals = self.intervals.borrow_mut();
+            let mut intervals = self.intervals_for(target, config)?;
             let output = intervals
                 .ensure(target)
                 .interval()
@@ -172,7 +176,7 @@ impl Analysis {
             });
         }
         if config.method == Method::Forward && matches!(specification, Specification::Outputs) {
-            let mut known = self.leaves.clone();
+            let mut known = self.start(target, config)?;
             let forward = Forward::new(&mut known, target, &[target], config);
             let output = forward.range(&known, target);
             return Ok(Bounds {
@@ -315,10 +319,37 @@ impl Analysis {
         specification.rows(shape, self.leaves.like())
     }
 
+    /// The leaves alone, with an account of rounding where the config asks for it.
+    fn start(&self, target: usize, config: &BoundConfig) -> Result<Intervals, BoundError> {
+        let leaves = self.leaves.clone();
+        let soundness = Soundness::new(config, &leaves.graph, target, leaves.like())?;
+        Ok(match soundness {
+            Some(soundness) => leaves.with_soundness(soundness),
+            None => leaves,
+        })
+    }
+
+    /// The intervals that are known, with an account of rounding where the config asks for it.
+    fn intervals_for(
+        &self,
+        target: usize,
+        config: &BoundConfig,
+    ) -> Result<RefMut<'_, Intervals>, BoundError> {
+        if config.rounding == Rounding::Plain {
+            return Ok(self.intervals.borrow_mut());
+        }
+        let start = self.start(target, config)?;
+        Ok(RefMut::map(self.rounded.borrow_mut(), |rounded| {
+            let known = rounded.take();
+            let known = known.filter(|(rounding, _)| *rounding == config.rounding);
+            &mut rounded.insert(known.unwrap_or((config.rounding, start))).1
+        }))
+    }
+
     /// What the last step of the method stands on.
     pub(super) fn ground(&self, target: usize, config: &BoundConfig) -> Result<Ground, BoundError> {
         let graph = &self.leaves.graph;
-        let mut known = self.leaves.clone();
+        let mut known = self.start(target, config)?;
         if config.is_estimate() {
             projections::estimate(&mut known, target, config)?;
             return Ok(Ground::of(known));
@@ -330,6 +361,7 @@ impl Analysis {
                     known = kept;
                 }
                 crown::tighten(&mut known, target, config);
+                known.ensure_for_rounding(target);
                 *tightened = Some((config.clone(), known.clone()));
                 return Ok(Ground::of(known));
             }
@@ -345,8 +377,9 @@ impl Analysis {
             Method::Interval => graph.affine_frontier(target),
             Method::CrownIbp => graph.pre_activations(target),
         };
-        let mut intervals = self.intervals.borrow_mut();
+        let mut intervals = self.intervals_for(target, config)?;
         intervals.ensure_fixed_operands(target);
+        intervals.ensure_for_rounding(target);
         for index in nodes {
             intervals.ensure(index);
         }

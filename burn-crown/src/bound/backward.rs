@@ -2,6 +2,7 @@
 
 use super::LowerSlope;
 use super::intervals::Intervals;
+use super::rounding::Account;
 use super::step::Operands;
 use crate::graph::Source;
 use crate::ops::{Contribution, Interval, Region, power_norm_scaled};
@@ -24,6 +25,8 @@ pub(super) enum Stop {
 pub(super) struct Ending {
     pub(super) forms: Vec<(usize, AnyTensor)>,
     pub(super) bias: Option<AnyTensor>,
+    /// What rounding has cost so far, where it is accounted for.
+    account: Option<Account>,
 }
 
 /// [`lower_bound`] with each of the relaxations that operators have: of every row, the best bound.
@@ -67,11 +70,30 @@ fn best_of(
 ) -> AnyTensor {
     let count = rows.shape()[1];
     let bound = |alternative| {
-        let Ending { forms, bias } = pass(known, target, rows.clone(), slope, stop, alternative);
+        let Ending {
+            forms,
+            bias,
+            mut account,
+        } = pass(known, target, rows.clone(), slope, stop, alternative);
         let smallest = |(index, form)| concretize(form, known.get(index), known.graph.batch, count);
+        if let Some(account) = &mut account {
+            for (index, form) in &forms {
+                account.concretize(form, known.get(*index));
+            }
+        }
         let bound = forms.into_iter().map(smallest).chain(bias);
-        let bound = bound.reduce(AnyTensor::add);
-        bound.expect("a backward pass ends at a region")
+        let bound = bound.reduce(|sum, part| {
+            let sum = sum.add(part);
+            if let Some(account) = &mut account {
+                account.add(&sum);
+            }
+            sum
+        });
+        let bound = bound.expect("a backward pass ends at a region");
+        match account {
+            Some(account) => account.lower(bound),
+            None => bound,
+        }
     };
     (1..alternatives).fold(bound(0), |best, alternative| best.max(bound(alternative)))
 }
@@ -117,6 +139,9 @@ pub(super) fn observed_pass(
     let mut ending = Ending {
         forms: Vec::new(),
         bias: None,
+        account: known
+            .soundness()
+            .map(|soundness| Account::new(soundness, batch, count, known.like())),
     };
     for index in (0..=target).rev() {
         let Some(form) = forms[index].take() else {
@@ -131,17 +156,28 @@ pub(super) fn observed_pass(
             Source::Operator { operator, inputs } if !ends => {
                 let operands = Operands::new(known, index, slope);
                 let step = operands.step(count, alternative % operator.alternatives());
+                if let Some(account) = &mut ending.account {
+                    account.step(&form, known.roundings(index));
+                }
                 let Contribution { forms: parts, bias } = operator.backward(form, &step);
                 for made in parts.iter().flatten().chain(&bias) {
                     observe(index, made);
                 }
                 for (&input, part) in inputs.iter().zip(parts) {
-                    if let Some(part) = part {
-                        part.added_to(&mut forms[input]);
+                    let Some(part) = part else { continue };
+                    let meets = forms[input].is_some();
+                    part.added_to(&mut forms[input]);
+                    if let (true, Some(account), Some(sum)) =
+                        (meets, &mut ending.account, &forms[input])
+                    {
+                        account.merge(sum, known.get(input));
                     }
                 }
                 if let Some(bias) = bias {
                     bias.added_to(&mut ending.bias);
+                    if let (Some(account), Some(sum)) = (&mut ending.account, &ending.bias) {
+                        account.add(sum);
+                    }
                 }
             }
             _ => ending.forms.push((index, form)),

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use burn::config::Config;
 use serde::{Deserialize, Serialize};
 
+use super::Rounding;
+
 /// How bounds are computed.
 ///
 /// Products of two values that both depend on the input, matrix products among them, lie between
@@ -151,6 +153,9 @@ pub struct BoundConfig {
     /// cannot hold while gradients are recorded, nor for what the forward methods hold of every node:
     /// `D` coefficients for each of its elements.
     pub memory_limit: Option<usize>,
+    /// Whether bounds hold in spite of floating-point rounding.
+    #[config(default = "Rounding::Plain")]
+    pub rounding: Rounding,
     /// For [`Method::ConvexAdversarial`]: estimate the pre-activations' bounds by random
     /// projections. The result is for training: it is no bound, so
     /// [`Analysis::estimate`](crate::Analysis::estimate) alone gives it, and whatever gives bounds

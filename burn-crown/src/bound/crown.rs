@@ -17,6 +17,7 @@ pub(super) fn tighten(known: &mut Intervals, target: usize, config: &BoundConfig
         if known.graph.inputs(index).is_empty() || known.is_tightened(index) {
             continue;
         }
+        known.ensure_for_rounding(index);
         let bounds = if !config.bounds_all_neurons() {
             open_neurons(known, index, config)
         } else if known.graph.nonlinear(index).is_some() {
@@ -219,6 +220,7 @@ mod tests {
             shape: vec![1, 4, 4],
             perturbed: true,
             module: None,
+            origin: None,
         };
         let operator = Source::Operator {
             operator: std::sync::Arc::new(operator),

@@ -172,7 +172,7 @@ impl Forward {
         config: &BoundConfig,
         stop: Stop,
     ) -> Functions {
-        let Ending { forms, bias } = pass(known, target, rows, config.lower_slope(), stop, 0);
+        let Ending { forms, bias, .. } = pass(known, target, rows, config.lower_slope(), stop, 0);
         let functions = forms
             .iter()
             .map(|(index, form)| self.get(*index).below(form))

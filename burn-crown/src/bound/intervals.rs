@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::LowerSlope;
+use super::rounding::Soundness;
 use crate::graph::{Graph, Source};
-use crate::ops::{Interval, Lines, Region};
+use crate::ops::{Interval, Lines, Region, Rounded, Roundings};
 use crate::tensor::AnyTensor;
 
 /// What is known of each node: the values of fixed nodes, the regions of perturbed ones.
@@ -20,6 +21,8 @@ pub(super) struct Intervals {
     /// For each node, the lines around its operator on what is known of its operands: the passes of
     /// full CROWN, one for each pre-activation and chunk of rows, have them in common.
     lines: Vec<RefCell<Option<(LowerSlope, Lines)>>>,
+    /// How rounding is accounted for, if it is.
+    soundness: Option<Soundness>,
 }
 
 impl Intervals {
@@ -31,7 +34,48 @@ impl Intervals {
             tightened: vec![false; leaves.len()],
             lines: vec![RefCell::default(); leaves.len()],
             regions: leaves,
+            soundness: None,
         }
+    }
+
+    /// The same leaves, with an account of rounding from here on.
+    pub(super) fn with_soundness(mut self, soundness: Soundness) -> Self {
+        let regions = self.regions.into_iter();
+        self.regions = regions
+            .map(|region| region.map(|region| soundness.leaf(region)))
+            .collect();
+        self.soundness = Some(soundness);
+        self
+    }
+
+    /// How rounding is accounted for, if it is.
+    pub(super) fn soundness(&self) -> Option<Soundness> {
+        self.soundness
+    }
+
+    /// How far rounding takes the results of a perturbed node's operator, on inputs that are known.
+    pub(super) fn roundings(&self, index: usize) -> Roundings {
+        let soundness = self.soundness.expect("rounding is accounted for");
+        let node = &self.graph.nodes[index];
+        let Source::Operator { operator, inputs } = &node.source else {
+            unreachable!("leaves are no operators")
+        };
+        let regions: Vec<Region> = inputs
+            .iter()
+            .map(|&input| self.get(input).clone())
+            .collect();
+        let shapes: Vec<&[usize]> = inputs
+            .iter()
+            .map(|&input| self.graph.nodes[input].shape.as_slice())
+            .collect();
+        let rounded = Rounded {
+            inputs: &regions,
+            shapes: &shapes,
+            output: &node.shape,
+            precision: soundness.precision,
+        };
+        let roundings = operator.roundings(&rounded);
+        roundings.expect("operators without an account of rounding were refused")
     }
 
     /// A tensor of the data type and on the device of the computation.
@@ -67,7 +111,11 @@ impl Intervals {
                 .iter()
                 .map(|&input| self.get(input).clone())
                 .collect();
-            return operator.interval(&regions);
+            let region = operator.interval(&regions);
+            return match self.soundness {
+                None => region,
+                Some(soundness) => soundness.node(region, &self.roundings(index)),
+            };
         }
         let values: Vec<AnyTensor> = inputs
             .iter()
@@ -79,6 +127,18 @@ impl Intervals {
     /// Makes known what operators up to `target` read of fixed nodes.
     pub(super) fn ensure_fixed_operands(&mut self, target: usize) {
         for index in self.graph.fixed_operands(target) {
+            self.ensure(index);
+        }
+    }
+
+    /// Makes known what a backward pass from `target` reads where it accounts for rounding: the
+    /// regions of all nodes on its way.
+    pub(super) fn ensure_for_rounding(&mut self, target: usize) {
+        if self.soundness.is_none() {
+            return;
+        }
+        let reached = self.graph.ancestors(target);
+        for index in (0..=target).filter(|&index| reached[index]) {
             self.ensure(index);
         }
     }

@@ -11,6 +11,7 @@ mod intervals;
 mod linear;
 mod probe;
 mod projections;
+pub(crate) mod rounding;
 mod step;
 
 pub(crate) use crate::perturbation::Input;
@@ -18,3 +19,4 @@ pub use analysis::{Analysis, Bounds, certified};
 pub use config::{BoundConfig, LowerSlope, Method, Projections};
 pub(crate) use finite::Part;
 pub(crate) use probe::Probe;
+pub use rounding::{Rounding, Statement};

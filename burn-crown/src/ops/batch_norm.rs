@@ -33,6 +33,19 @@ impl Operator for BatchNorm {
             })
     }
 
+    fn terms(&self, _shapes: &[&[usize]], _output: &[usize]) -> usize {
+        16
+    }
+
+    fn magnitude(&self, inputs: &[Region]) -> AnyTensor {
+        let largest = inputs[0].interval().upper;
+        let [gamma, beta, mean, variance] = [1, 2, 3, 4].map(|index| inputs[index].fixed());
+        let (gamma, beta) = (gamma.abs(), beta.abs());
+        let mean = mean.abs().neg();
+        let (scale, shift) = self.scale_and_shift([gamma, beta, mean, variance], largest.rank());
+        largest.mul(scale).add(shift)
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         let x = inputs[0].clone();
         let fixed = [1, 2, 3, 4].map(|index| inputs[index].clone());

@@ -59,6 +59,17 @@ impl Operator for Center {
             .then(|| Refusal::mixes_batch("the batch is averaged over"))
     }
 
+    fn terms(&self, shapes: &[&[usize]], _output: &[usize]) -> usize {
+        shapes[0][shapes[0].len() - 1] + 16
+    }
+
+    fn magnitude(&self, inputs: &[Region]) -> AnyTensor {
+        let largest = inputs[0].interval().upper;
+        let (last, count) = last_dim(&largest);
+        let mean = largest.clone().sum_dims(&[last]).div_scalar(count);
+        largest.add(mean)
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         Self::apply(inputs[0].clone())
     }

@@ -31,6 +31,14 @@ impl Operator for Compare {
         })
     }
 
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn terms(&self, _shapes: &[&[usize]], _output: &[usize]) -> usize {
+        0
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         let x = inputs[0].clone().detach();
         let number = |mask| AnyTensor::zeros(&x.shape(), &x).mask_fill(mask, 1.0);

@@ -1,5 +1,6 @@
 //! Sums, and products with fixed factors, element by element with broadcasting.
 
+use super::precision::copies;
 use super::{Contribution, Interval, Operator, Region, Step, homogeneous, perturbed};
 use crate::tensor::AnyTensor;
 
@@ -94,6 +95,10 @@ fn add_backward(form: AnyTensor, signed: AnyTensor, step: &Step) -> Contribution
 }
 
 impl Operator for Add {
+    fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
+        copies(shapes, output) + 8
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().add(inputs[1].clone())
     }
@@ -112,6 +117,10 @@ impl Operator for Add {
 }
 
 impl Operator for Sub {
+    fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
+        copies(shapes, output) + 8
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().sub(inputs[1].clone())
     }
@@ -130,6 +139,10 @@ impl Operator for Sub {
 }
 
 impl Operator for Mul {
+    fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
+        copies(shapes, output) + 8
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().mul(inputs[1].clone())
     }
@@ -159,6 +172,10 @@ impl Operator for Mul {
 }
 
 impl Operator for Div {
+    fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
+        copies(shapes, output) + 8
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().div(inputs[1].clone())
     }
@@ -186,6 +203,10 @@ impl Operator for Div {
 }
 
 impl Operator for Neg {
+    fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
+        copies(shapes, output) + 8
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().neg()
     }
@@ -204,6 +225,10 @@ impl Operator for Neg {
 }
 
 impl Operator for AddScalar {
+    fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
+        copies(shapes, output) + 8
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().add_scalar(self.0)
     }
@@ -229,6 +254,10 @@ impl Operator for AddScalar {
 }
 
 impl Operator for MulScalar {
+    fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
+        copies(shapes, output) + 8
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().mul_scalar(self.0)
     }

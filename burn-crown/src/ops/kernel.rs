@@ -64,6 +64,12 @@ impl<M: Movement> Operator for Kernel<M> {
             .then(|| Refusal::unsupported("its kernel or bias depends on the perturbed input"))
     }
 
+    fn terms(&self, shapes: &[&[usize]], _output: &[usize]) -> usize {
+        // Of the two dims of channels, one is summed over, backward the other.
+        let taps: usize = shapes[1][2..].iter().product();
+        shapes[1][0].max(shapes[1][1]) * taps + 8
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         let bias = inputs.get(2).cloned();
         self.0.apply(inputs[0].clone(), inputs[1].clone(), bias)

@@ -2,7 +2,7 @@
 
 use super::lines::{Line, Lines};
 use super::relu::{self, Relu};
-use super::{Interval, Operand, Operator, Refusal, Region, Step};
+use super::{Interval, Operand, Operator, Refusal, Region, Rounded, Roundings, Step};
 use crate::bound::LowerSlope;
 use crate::tensor::{AnyMask, AnyTensor};
 
@@ -57,6 +57,27 @@ impl Operator for LeakyRelu {
 
     fn is_affine(&self) -> bool {
         false
+    }
+
+    fn terms(&self, _shapes: &[&[usize]], _output: &[usize]) -> usize {
+        32
+    }
+
+    fn accounts_for_rounding(&self) -> bool {
+        true
+    }
+
+    /// Slopes and intercepts are those of the rectifier times `1 − slope`, plus `slope`: a few
+    /// roundings of numbers below `(1 + 2 |slope|) |x|`.
+    fn roundings(&self, rounded: &Rounded) -> Option<Roundings> {
+        let largest = rounded.magnitude(0);
+        let slope = self.slope(&largest, || rounded.inputs[1].fixed());
+        let total = slope.abs().mul_scalar(2.0).add_scalar(1.0).mul(largest);
+        let error = total.clone().mul_scalar(rounded.precision.gamma(32));
+        Some(Roundings {
+            constant: Some(total.mul_scalar(rounded.precision.outward(32))),
+            ..rounded.nonlinear(Some(error.clone()), error)
+        })
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {

@@ -32,6 +32,15 @@ impl Operator for Matmul {
         None
     }
 
+    fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
+        let [left, right] = [0, 1].map(|index| shapes[index]);
+        let inner = left[left.len() - 1];
+        let outer = left[left.len() - 2].max(right[right.len() - 1]);
+        let matrices = |shape: &[usize]| shape[1..shape.len().max(3) - 2].iter().product::<usize>();
+        let broadcast = matrices(output) / matrices(left).min(matrices(right)).max(1);
+        inner.max(outer * broadcast.max(1)) + 8
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().matmul(inputs[1].clone())
     }

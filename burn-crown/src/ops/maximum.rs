@@ -1,7 +1,7 @@
 //! The largest of several values.
 
 use super::lines::Signs;
-use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Rounded, Roundings, Step};
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// The maxima over a dim, which stays with size 1.
@@ -79,6 +79,31 @@ impl Operator for Maximum {
 
     fn is_affine(&self) -> bool {
         false
+    }
+
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn terms(&self, shapes: &[&[usize]], _output: &[usize]) -> usize {
+        shapes[0][self.dim] + 16
+    }
+
+    fn accounts_for_rounding(&self) -> bool {
+        true
+    }
+
+    /// A slope above is a quotient of differences, off by `4 u` of itself, and so is the plane at
+    /// the far end of each element, `4 u · 2 |x|`; slopes are at most 1, so the intercept is a sum
+    /// of numbers below `|x|`. The slopes below are the inverse of a count.
+    fn roundings(&self, rounded: &Rounded) -> Option<Roundings> {
+        let terms = self.terms(rounded.shapes, rounded.output);
+        let total = self.sum(rounded.magnitude(0)).mul_scalar(8.0);
+        let step = total.clone().mul_scalar(rounded.precision.gamma(terms));
+        Some(Roundings {
+            constant: Some(total),
+            ..rounded.nonlinear(None, step)
+        })
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {

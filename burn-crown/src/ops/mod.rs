@@ -30,6 +30,7 @@ mod pad;
 mod pick;
 mod piecewise_linear;
 mod pool;
+mod precision;
 mod product;
 mod reduce;
 mod region;
@@ -65,6 +66,7 @@ pub(crate) use pad::Pad;
 pub(crate) use pick::{Pick, Place};
 pub(crate) use piecewise_linear::PiecewiseLinear;
 pub(crate) use pool::AvgPool;
+pub(crate) use precision::{Precision, Rounded, Roundings};
 pub(crate) use product::Product;
 pub(crate) use reduce::Reduce;
 pub(crate) use region::{Ball, Interval, Region, power_norm_scaled};
@@ -140,6 +142,36 @@ pub(crate) trait Operator: Debug + Send + Sync {
     fn workspace(&self, operands: &[&[usize]]) -> usize {
         let _ = operands;
         0
+    }
+
+    /// Whether the output consists of elements of the operands, or of constants, as they are.
+    fn is_exact(&self) -> bool {
+        false
+    }
+
+    /// How many roundings lie on the way to one element of the output, or back to one coefficient,
+    /// at most: the length of the sum and a few. By default all that it could be.
+    fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
+        let features = |shape: &[usize]| shape.iter().product::<usize>();
+        let operands: usize = shapes.iter().map(|shape| features(shape)).sum();
+        operands + features(output) + 8
+    }
+
+    /// For an affine operator and boxes around zero: the sum of the absolute values of all that is
+    /// added up on the way to each element of the output, of its shape.
+    fn magnitude(&self, inputs: &[Region]) -> AnyTensor {
+        let Interval { lower, upper } = self.interval(inputs).interval();
+        lower.abs().max(upper.abs())
+    }
+
+    /// How far rounding takes the operator's results; none where it is not accounted for.
+    fn roundings(&self, rounded: &Rounded) -> Option<Roundings> {
+        self.is_affine().then(|| rounded.affine(self))
+    }
+
+    /// Whether [`roundings`](Self::roundings) knows.
+    fn accounts_for_rounding(&self) -> bool {
+        self.is_affine()
     }
 
     /// For an operator on one input that is not affine and works element by element: parallel lines

@@ -16,6 +16,14 @@ impl Operator for Pad {
             .then(|| Refusal::mixes_batch("the batch dim is padded"))
     }
 
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn terms(&self, _shapes: &[&[usize]], _output: &[usize]) -> usize {
+        0
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().pad(&self.padding, self.value)
     }

@@ -57,6 +57,16 @@ impl Places {
         Tensor::from_data(data, &like.device().inner())
     }
 
+    /// How many times the place that is there most often is there, of so many places.
+    fn most_copies(&self, places: usize) -> usize {
+        let of_image = |indices: &Vec<usize>| {
+            let mut counts = vec![0; places];
+            indices.iter().for_each(|&place| counts[place] += 1);
+            counts.into_iter().max().unwrap_or(0)
+        };
+        self.indices.iter().map(of_image).max().unwrap_or(0)
+    }
+
     fn count(&self) -> usize {
         self.elements.iter().product()
     }
@@ -97,6 +107,15 @@ impl Pick {
 }
 
 impl Operator for Pick {
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn terms(&self, shapes: &[&[usize]], _output: &[usize]) -> usize {
+        // As many as there are copies of one element.
+        self.0.most_copies(shapes[0][1..].iter().product())
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         self.0.read(inputs[0].clone())
     }
@@ -135,6 +154,10 @@ impl Place {
 }
 
 impl Operator for Place {
+    fn terms(&self, _shapes: &[&[usize]], output: &[usize]) -> usize {
+        self.places.most_copies(output[1..].iter().product()) + 8
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         self.place(inputs[0].clone())
     }

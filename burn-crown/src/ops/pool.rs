@@ -71,6 +71,11 @@ impl AvgPool {
 }
 
 impl Operator for AvgPool {
+    fn terms(&self, _shapes: &[&[usize]], _output: &[usize]) -> usize {
+        // Twice: the weights of the windows are pooled as well.
+        2 * self.kernel[0] * self.kernel[1] + 16
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         let rows = inputs[0].shape()[0];
         self.join_channels(self.pool(self.split_channels(inputs[0].clone())), rows)

@@ -17,6 +17,11 @@ impl Operator for Reduce {
             .then(|| Refusal::mixes_batch("the batch is summed over"))
     }
 
+    fn terms(&self, shapes: &[&[usize]], _output: &[usize]) -> usize {
+        let reduced = self.dims.iter().map(|&dim| shapes[0][dim]);
+        reduced.product::<usize>() + 8
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0]
             .clone()

@@ -1,7 +1,7 @@
 //! The rectifier.
 
 use super::lines::{Line, Lines, Signs};
-use super::{Band, Contribution, Interval, Operator, Region, Step};
+use super::{Band, Contribution, Interval, Operator, Region, Rounded, Roundings, Step};
 use crate::bound::LowerSlope;
 use crate::tensor::{AnyMask, AnyTensor};
 
@@ -49,6 +49,40 @@ impl Relaxation {
 impl Operator for Relu {
     fn is_affine(&self) -> bool {
         false
+    }
+
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn terms(&self, _shapes: &[&[usize]], _output: &[usize]) -> usize {
+        8
+    }
+
+    fn accounts_for_rounding(&self) -> bool {
+        true
+    }
+
+    /// The chord is off by `3 u` of itself, so by `3 u` of the input's largest value where it
+    /// meets an end; the intercept and the product with a coefficient round once each. Where the
+    /// sign is known all of that is exact.
+    fn roundings(&self, rounded: &Rounded) -> Option<Roundings> {
+        let interval = rounded.inputs[0].interval();
+        let chord = Relaxation::new(&interval, LowerSlope::Same).upper_slope;
+        let bent = chord
+            .clone()
+            .greater_scalar(0.0)
+            .and(chord.lower_scalar(1.0));
+        // A sign that is open by less than rounding has the chord 0 or 1 as well.
+        let bent = bent.or(self.open(&interval));
+        let largest = rounded.magnitude(0);
+        let zeros = AnyTensor::zeros(&largest.shape(), &largest);
+        let largest = zeros.mask_where(bent, largest);
+        let step = largest.clone().mul_scalar(rounded.precision.gamma(8));
+        Some(Roundings {
+            constant: Some(largest.mul_scalar(rounded.precision.outward(8))),
+            ..rounded.nonlinear(None, step)
+        })
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {

@@ -1,5 +1,6 @@
 //! The choice between two values by a constant mask.
 
+use super::precision::copies;
 use super::{Ball, Contribution, Interval, Operand, Operator, Refusal, Region, Step};
 use crate::tensor::AnyTensor;
 
@@ -25,6 +26,14 @@ impl Operator for Select {
         operands[1]
             .perturbed
             .then(|| Refusal::unsupported("its mask depends on the perturbed input"))
+    }
+
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
+        copies(shapes, output) + 8
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {

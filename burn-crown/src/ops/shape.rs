@@ -1,5 +1,6 @@
 //! Rearrangements of elements.
 
+use super::precision::copies;
 use super::{
     Contribution, Interval, Operand, Operator, Refusal, Region, Step, homogeneous, perturbed,
 };
@@ -24,6 +25,14 @@ pub(crate) struct Expand {
 }
 
 impl Operator for Reshape {
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn terms(&self, _shapes: &[&[usize]], _output: &[usize]) -> usize {
+        0
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().reshape(&self.shape)
     }
@@ -53,6 +62,14 @@ impl Operator for Permute {
             .then(|| Refusal::mixes_batch("the batch dim is moved"))
     }
 
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn terms(&self, _shapes: &[&[usize]], _output: &[usize]) -> usize {
+        0
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().permute(&self.axes)
     }
@@ -80,6 +97,14 @@ impl Operator for Expand {
         (input.perturbed
             && (input.shape.len() != self.shape.len() || input.shape[0] != self.shape[0]))
             .then(|| Refusal::mixes_batch("the batch dim is repeated"))
+    }
+
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
+        copies(shapes, output)
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {

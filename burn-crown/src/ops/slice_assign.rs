@@ -29,6 +29,14 @@ impl Operator for SliceAssign {
             .then(|| Refusal::mixes_batch("it replaces a part of the batch, or reverses it"))
     }
 
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn terms(&self, _shapes: &[&[usize]], _output: &[usize]) -> usize {
+        0
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         self.part.assign(inputs[0].clone(), inputs[1].clone())
     }

@@ -23,6 +23,14 @@ impl Within {
 }
 
 impl Operator for Within {
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn terms(&self, _shapes: &[&[usize]], _output: &[usize]) -> usize {
+        0
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone()
     }

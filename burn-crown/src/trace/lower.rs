@@ -12,7 +12,7 @@ use super::composite::{self, Composite};
 use super::record::Record;
 use super::{emit, operators};
 use crate::error::TraceError;
-use crate::graph::{Graph, Node, Source, place};
+use crate::graph::{Graph, Node, Origin, Source, place};
 use crate::ops::{Operand, Operator, Refusal, Reshape};
 
 /// Builds the graph of a record. `perturbed` says which inputs are, `weights` which parameters; the
@@ -165,30 +165,36 @@ impl Lowering<'_> {
                 self.leaf(input.id, Some(input))?;
             }
         }
+        let first = self.nodes.len();
         let lowered = match composite {
             Some(composite) => operation
                 .outputs()
                 .try_for_each(|out| (composite.emit)(self, out)),
             None => operators::lower(operation, self),
         };
-        lowered.map_err(|refusal| {
-            let operator = operators::name(operation);
-            let read = reads.iter().filter_map(|input| self.values.get(&input.id));
-            let nodes: Vec<usize> = read.map(|value| value.node).collect();
-            let module = self.provenance(&nodes);
-            let module = place(module.as_deref());
-            match refusal {
-                Refusal::Unsupported(reason) => TraceError::Unsupported {
-                    operator,
-                    module,
-                    reason,
-                },
-                Refusal::MixesBatch(reason) => TraceError::MixesBatch {
-                    operator,
-                    module,
-                    reason,
-                },
-            }
+        let operator = operators::name(operation);
+        let read = reads.iter().filter_map(|input| self.values.get(&input.id));
+        let nodes: Vec<usize> = read.map(|value| value.node).collect();
+        let module = self.provenance(&nodes);
+        let module = place(module.as_deref());
+        let origin = Arc::new(Origin {
+            place: format!("operator `{operator}` in {module}"),
+            rewritten: operators::is_rewritten(operation),
+        });
+        for node in &mut self.nodes[first..] {
+            node.origin = Some(origin.clone());
+        }
+        lowered.map_err(|refusal| match refusal {
+            Refusal::Unsupported(reason) => TraceError::Unsupported {
+                operator,
+                module,
+                reason,
+            },
+            Refusal::MixesBatch(reason) => TraceError::MixesBatch {
+                operator,
+                module,
+                reason,
+            },
         })
     }
 
@@ -240,6 +246,7 @@ impl Lowering<'_> {
             shape,
             perturbed,
             module,
+            origin: None,
         });
         self.nodes.len() - 1
     }

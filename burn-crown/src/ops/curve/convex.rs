@@ -169,6 +169,10 @@ impl Curve for LogSigmoid {
         x.neg().sigmoid()
     }
 
+    fn steepness(&self) -> Option<f64> {
+        Some(1.0)
+    }
+
     fn pieces(&self) -> Vec<Piece> {
         vec![CONCAVE]
     }
@@ -186,6 +190,10 @@ impl Curve for Abs {
     fn slope(&self, x: AnyTensor) -> AnyTensor {
         let ones = AnyTensor::full(&x.shape(), 1.0, &x);
         ones.mask_fill(x.lower_scalar(0.0), -1.0)
+    }
+
+    fn steepness(&self) -> Option<f64> {
+        Some(1.0)
     }
 
     fn pieces(&self) -> Vec<Piece> {

@@ -60,6 +60,10 @@ impl Curve for Gelu {
         gate.add(x.mul(density).mul_scalar(NORMAL_DENSITY))
     }
 
+    fn steepness(&self) -> Option<f64> {
+        Some(1.2)
+    }
+
     fn pieces(&self) -> Vec<Piece> {
         pieces([-SQRT_2, SQRT_2])
     }
@@ -73,6 +77,10 @@ impl Curve for Silu {
     fn slope(&self, x: AnyTensor) -> AnyTensor {
         let gate = x.clone().sigmoid();
         gate.add(logistic_slope(x.clone()).mul(x))
+    }
+
+    fn steepness(&self) -> Option<f64> {
+        Some(1.2)
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -92,6 +100,10 @@ impl Curve for Mish {
         let steep = logistic_slope(softplus.clone().mul_scalar(2.0)).mul_scalar(4.0);
         let opening = steep.mul(x.clone().sigmoid());
         softplus.tanh().add(opening.mul(x))
+    }
+
+    fn steepness(&self) -> Option<f64> {
+        Some(2.0)
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -124,6 +136,10 @@ impl Curve for GeluApproximate {
         let inner_slope = inner_slope.mul_scalar(2.0 * Self::SCALE);
         let opening = logistic_slope(inner.clone()).mul(inner_slope);
         inner.sigmoid().add(opening.mul(x))
+    }
+
+    fn steepness(&self) -> Option<f64> {
+        Some(2.0)
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -159,6 +175,10 @@ impl Curve for HardSwish {
             .add_scalar(self.shift)
             .mask_fill(x.clone().lower_scalar(closed), 0.0)
             .mask_fill(x.greater_scalar(open), 1.0)
+    }
+
+    fn steepness(&self) -> Option<f64> {
+        Some(2.0)
     }
 
     fn pieces(&self) -> Vec<Piece> {

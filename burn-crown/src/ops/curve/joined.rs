@@ -43,6 +43,10 @@ impl Curve for Softplus {
         x.mul_scalar(self.beta).sigmoid()
     }
 
+    fn steepness(&self) -> Option<f64> {
+        Some((1.0 / self.beta).max(1.0))
+    }
+
     fn pieces(&self) -> Vec<Piece> {
         vec![Piece::convex(f64::NEG_INFINITY, f64::INFINITY)]
     }
@@ -88,6 +92,11 @@ impl Curve for Elu {
         let power = x.clone().clamp_max(0.0).mul_scalar(self.rate);
         let below = power.exp().mul_scalar(self.depth * self.rate);
         below.mask_fill(x.greater_scalar(0.0), self.gain)
+    }
+
+    fn steepness(&self) -> Option<f64> {
+        let slope = self.gain.max(self.depth * self.rate);
+        Some(slope.max(self.depth))
     }
 
     fn pieces(&self) -> Vec<Piece> {

@@ -45,6 +45,12 @@ impl Curve for Clamp {
             .mask_fill(x.greater_scalar(high), 0.0)
     }
 
+    fn steepness(&self) -> Option<f64> {
+        let levels = [self.low, self.high, self.shift].map(f64::abs);
+        let finite = levels.into_iter().filter(|level| level.is_finite());
+        Some(finite.fold(self.scale, f64::max))
+    }
+
     fn pieces(&self) -> Vec<Piece> {
         let whole = |bend: fn(f64, f64) -> Piece| vec![bend(f64::NEG_INFINITY, f64::INFINITY)];
         match self.corners() {

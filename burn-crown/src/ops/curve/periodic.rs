@@ -2,9 +2,9 @@
 
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
-use super::{Curve, Piece, support};
+use super::{ALLOWANCE, Curve, Piece, line_roundings, support};
 use crate::ops::lines::{Line, Lines};
-use crate::ops::{Interval, Operator, Region, Step};
+use crate::ops::{Interval, Operator, Region, Rounded, Roundings, Step};
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// `sin(x + phase)`.
@@ -83,6 +83,29 @@ impl Curve for TwoTurns {
 impl Operator for Sine {
     fn is_affine(&self) -> bool {
         false
+    }
+
+    fn terms(&self, _shapes: &[&[usize]], _output: &[usize]) -> usize {
+        ALLOWANCE
+    }
+
+    fn accounts_for_rounding(&self) -> bool {
+        true
+    }
+
+    /// Moving an interval by whole turns is off by a few roundings of `|x| + 2π`, by which the
+    /// function moves at most as much, and a line as much as its slope says.
+    fn roundings(&self, rounded: &Rounded) -> Option<Roundings> {
+        let input = rounded.inputs[0].interval();
+        let (moved, _, _) = self.first_turn(&input);
+        let lines = support::lines(&TwoTurns, &moved);
+        let largest = rounded.magnitude(0).add_scalar(4.0 * TAU);
+        let [step, value, constant] =
+            line_roundings(&lines, &input, largest, 1.0, rounded.precision);
+        Some(Roundings {
+            constant: Some(constant),
+            ..rounded.nonlinear(Some(value), step)
+        })
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {

@@ -45,6 +45,10 @@ impl Curve for Sigmoid {
         x.clone().sigmoid().mul(x.neg().sigmoid())
     }
 
+    fn steepness(&self) -> Option<f64> {
+        Some(1.0)
+    }
+
     fn pieces(&self) -> Vec<Piece> {
         pieces()
     }
@@ -65,6 +69,10 @@ impl Curve for Tanh {
         up.sigmoid().mul(down.sigmoid()).mul_scalar(4.0)
     }
 
+    fn steepness(&self) -> Option<f64> {
+        Some(1.0)
+    }
+
     fn pieces(&self) -> Vec<Piece> {
         pieces()
     }
@@ -81,6 +89,10 @@ impl Curve for Erf {
 
     fn slope(&self, x: AnyTensor) -> AnyTensor {
         x.clone().mul(x).neg().exp().mul_scalar(FRAC_2_SQRT_PI)
+    }
+
+    fn steepness(&self) -> Option<f64> {
+        Some(FRAC_2_SQRT_PI)
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -100,6 +112,10 @@ impl Curve for Softsign {
     fn slope(&self, x: AnyTensor) -> AnyTensor {
         let root = x.abs().add_scalar(1.0).recip();
         root.clone().mul(root)
+    }
+
+    fn steepness(&self) -> Option<f64> {
+        Some(1.0)
     }
 
     fn pieces(&self) -> Vec<Piece> {

@@ -32,6 +32,10 @@ impl Curve for Tanhshrink {
         tanh.clone().mul(tanh)
     }
 
+    fn steepness(&self) -> Option<f64> {
+        Some(1.2)
+    }
+
     fn pieces(&self) -> Vec<Piece> {
         pieces()
     }
