@@ -45,8 +45,9 @@
 //! four float tensors ([`Input`] says which of several are perturbed), gives one or a tuple of them,
 //! and branches on shapes and settings alone. Bounds are those of the module in inference; give a
 //! [`Verifier`] the module in that mode. In training alone, batch normalisation has the statistics
-//! of the clean batch ([`Statistics`]). Bounds do not account for floating-point rounding. The
-//! repository's `SUPPORTED.md` lists what can be bounded.
+//! of the clean batch ([`Statistics`]). Bounds account for floating-point rounding where they are
+//! asked to ([`Rounding::Sound`]); by default they do not. The repository's `SUPPORTED.md` lists what
+//! can be bounded.
 //!
 //! # Features
 //!

@@ -1,1 +1,204 @@
-//! t
+//! Sound bounds against arithmetic with 256 bits: they hold the network's values at the corners of
+//! the region, and the bounds of the same method.
+
+use burn::tensor::{DType, Tensor, TensorData};
+use burn_crown::{
+    BoundConfig, GraphCache, LowerSlope, Method, Perturbation, Rounding, Specification, Statement,
+};
+use burn_crown_tests::parameters::to_vec;
+use burn_crown_tests::{on_libtorch, test_device};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::dense::{Below, Box};
+use crate::nets::{Convolved, Rectified, Smooth, Twin, random};
+use crate::number::{Number, number};
+
+/// Corners of the region that are tried for each network.
+const CORNERS: usize = 24;
+
+const SOUND: Rounding = Rounding::Sound(Statement::RealNetwork);
+
+/// The data types of which rounding is known here.
+pub(crate) fn data_types() -> Vec<DType> {
+    if on_libtorch() {
+        vec![DType::F64]
+    } else {
+        vec![DType::F32, DType::F64]
+    }
+}
+
+/// A random network and input, and what is asked of it.
+struct Case<const D: usize, N> {
+    net: N,
+    input: Tensor<D>,
+    center: Vec<f64>,
+    radius: f64,
+}
+
+impl<const D: usize, N: Twin<D>> Case<D, N> {
+    fn new(seed: u64, dtype: DType, radius: f64) -> Self {
+        let mut random_input = StdRng::seed_from_u64(seed);
+        let size = N::INPUT.iter().product();
+        let drawn = (0..size).map(|_| random_input.random_range(-1.0_f32..1.0));
+        let center: Vec<f64> = drawn.map(f64::from).collect();
+        let data = TensorData::new(center.clone(), N::INPUT);
+        Self {
+            net: random(seed, dtype),
+            input: Tensor::from_data(data, (&test_device(), dtype)),
+            center,
+            radius,
+        }
+    }
+
+    fn bounds(&self, config: BoundConfig) -> [Vec<f64>; 2] {
+        let region = Perturbation::linf(self.radius);
+        let analysis = GraphCache::new().analyse(&self.net, self.input.clone(), &region);
+        let bounds = analysis.unwrap().bounds(&Specification::Outputs, &config);
+        let bounds = bounds.unwrap();
+        [to_vec(bounds.lower), to_vec(bounds.upper)]
+    }
+
+    /// The region itself.
+    fn region(&self) -> Box {
+        let radius = number(self.radius);
+        let end = |sign: f64| -> Vec<Number> {
+            let center = self.center.iter().map(|&x| number(x));
+            center.map(|x| x + number(sign) * &radius).collect()
+        };
+        Box {
+            lower: end(-1.0),
+            upper: end(1.0),
+        }
+    }
+}
+
+/// Whether the bounds hold these values, and the plain ones too.
+fn assert_inside(what: &str, [lower, upper]: &[Vec<f64>; 2], values: &[Number]) {
+    for (at, value) in values.iter().enumerate() {
+        assert!(
+            number(lower[at]) <= *value && *value <= number(upper[at]),
+            "{what}: output {at} is {}, its bounds {} and {}",
+            value.to_f64().value(),
+            lower[at],
+            upper[at]
+        );
+    }
+}
+
+fn values_at_corners_hold<const D: usize, N: Twin<D>>(networks: u64) {
+    for dtype in data_types() {
+        for seed in 0..networks {
+            // Without extent, with next to none, and with some.
+            let radius = [0.0, 1e-6, 0.1][(seed % 3) as usize];
+            let case = Case::<D, N>::new(seed, dtype, radius);
+            let exact = case.net.exact();
+            let Box { lower, upper } = case.region();
+            let mut choose = StdRng::seed_from_u64(seed);
+            let mut corners = Vec::new();
+            for _ in 0..CORNERS {
+                let ends = lower.iter().zip(&upper);
+                let corner = ends.map(|(lower, upper)| {
+                    let high: bool = choose.random();
+                    if high { upper.clone() } else { lower.clone() }
+                });
+                corners.push(exact.value(corner.collect()));
+            }
+            for method in [
+                Method::Interval,
+                Method::CrownIbp,
+                Method::Crown,
+                Method::ConvexAdversarial,
+            ] {
+                let bounds = case.bounds(BoundConfig::new(method).with_rounding(SOUND));
+                for values in &corners {
+                    let what = format!("{method} in {dtype:?}, network {seed}");
+                    assert_inside(&what, &bounds, values);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bounds_hold_the_values_of_linear_layers_and_rectifiers() {
+    values_at_corners_hold::<2, Rectified>(12);
+}
+
+#[test]
+fn bounds_hold_the_values_of_hyperbolic_tangents() {
+    values_at_corners_hold::<2, Smooth>(12);
+}
+
+#[test]
+fn bounds_hold_the_values_of_convolutions() {
+    values_at_corners_hold::<4, Convolved>(9);
+}
+
+fn intervals_hold<const D: usize, N: Twin<D>>(networks: u64) {
+    for dtype in data_types() {
+        for seed in 0..networks {
+            let case = Case::<D, N>::new(seed, dtype, 0.05);
+            let exact = case.net.exact().intervals(case.region()).pop().unwrap();
+            let bounds = case.bounds(BoundConfig::new(Method::Interval).with_rounding(SOUND));
+            let what = format!("IBP in {dtype:?}, network {seed}");
+            assert_inside(&what, &bounds, &exact.lower);
+            assert_inside(&what, &bounds, &exact.upper);
+        }
+    }
+}
+
+#[test]
+fn intervals_hold_those_of_exact_arithmetic() {
+    intervals_hold::<2, Rectified>(10);
+    intervals_hold::<2, Smooth>(10);
+    intervals_hold::<4, Convolved>(6);
+}
+
+/// Bounds of CROWN stand on bounds, and wider ones need not make each of its lines looser: that they
+/// do here is a test of figures, where the one above is of a theorem.
+fn linear_bounds_hold<const D: usize, N: Twin<D>>(networks: u64) {
+    for dtype in data_types() {
+        for seed in 0..networks {
+            let case = Case::<D, N>::new(seed, dtype, 0.05);
+            let exact = case.net.exact();
+            let last = exact.0.len();
+            for (slope, below) in [
+                (LowerSlope::Zero, Below::Zero),
+                (LowerSlope::Same, Below::Chord),
+            ] {
+                for method in [Method::CrownIbp, Method::Crown] {
+                    let known = match method {
+                        Method::CrownIbp => exact.intervals(case.region()),
+                        _ => exact.tightened(case.region(), below),
+                    };
+                    let rows = |sign: f64| -> Vec<Vec<Number>> {
+                        let count = known[last].lower.len();
+                        let unit = |own: usize| {
+                            let one = |at: usize| number(if at == own { sign } else { 0.0 });
+                            (0..count).map(one).collect()
+                        };
+                        (0..count).map(unit).collect()
+                    };
+                    let config = BoundConfig::new(method)
+                        .with_slope(slope)
+                        .with_all_neurons(true)
+                        .with_rounding(SOUND);
+                    let bounds = case.bounds(config);
+                    let what = format!("{method} {slope:?} in {dtype:?}, network {seed}");
+                    let lower = exact.crown(last, &rows(1.0), &known, below);
+                    assert_inside(&what, &bounds, &lower);
+                    let upper = exact.crown(last, &rows(-1.0), &known, below);
+                    let upper: Vec<Number> = upper.into_iter().map(|bound| -bound).collect();
+                    assert_inside(&what, &bounds, &upper);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn linear_bounds_hold_those_of_exact_arithmetic() {
+    linear_bounds_hold::<2, Rectified>(6);
+    linear_bounds_hold::<4, Convolved>(4);
+}
