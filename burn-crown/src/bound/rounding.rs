@@ -333,8 +333,12 @@ impl Account {
     /// Two forms on a node added to one.
     pub(super) fn merge(&mut self, sum: &AnyTensor, region: &Region) {
         let precision = self.soundness.precision;
-        let error = precision.magnitude(region).mul_scalar(precision.gamma(4));
-        self.charge(sum, error);
+        let magnitude = precision.magnitude(region);
+        let features: usize = sum.shape()[1..].iter().product();
+        let total = magnitude.clone().sum_features().reshape(&[self.batch, 1]);
+        let underflow = total.mul_scalar(precision.tiny * precision.outward(features));
+        self.error = self.error.clone().add(underflow).add_scalar(precision.tiny);
+        self.charge(sum, magnitude.mul_scalar(precision.gamma(4)));
     }
 
     /// Something added to the bound.

@@ -145,9 +145,8 @@ fn bounds_of_the_network_as_it_runs_hold_what_it_computes() {
             for method in METHODS {
                 let inside = |rounding| {
                     let [lower, upper] = bounds(&analysis, method, rounding);
-                    let ends = lower.iter().zip(&upper).zip(&outputs);
-                    ends.map(|((lower, upper), y)| lower <= y && y <= upper)
-                        .all(|inside| inside)
+                    let mut ends = lower.iter().zip(&upper).zip(&outputs);
+                    ends.all(|((lower, upper), y)| lower <= y && y <= upper)
                 };
                 assert!(
                     inside(Rounding::Sound(Statement::AsRun)),
