@@ -86,7 +86,8 @@ pub enum Rounding {
     /// somewhat, the more the larger the layers. They take about twice the time, and are meant for
     /// evaluation.
     ///
-    /// On the flex backend, and on libtorch's CPU in `f64`. Elsewhere, for `bf16`, and for
+    /// On the flex backend, and on libtorch's CPU in `f64`. Elsewhere, for `bf16`, by the forward
+    /// methods, and for
     /// operators whose rounding is not accounted for, bounds are refused with
     /// [`BoundError::Rounding`].
     Sound(Statement),

@@ -5,8 +5,8 @@ use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{DType, Tensor};
 use burn_crown::{
-    BoundConfig, BoundError, Bounded, GraphCache, Method, Perturbation, Projections, Rounding,
-    Specification, Statement,
+    Analysis, BoundConfig, BoundError, Bounded, GraphCache, Method, Perturbation, Projections,
+    Rounding, Specification, Statement,
 };
 use burn_crown_tests::parameters::map_parameters;
 use burn_crown_tests::{on_libtorch, test_device};
@@ -101,7 +101,7 @@ fn operators_without_an_account_are_refused() {
     let message = refusal(net, DType::F64, REAL);
     assert_names(
         &message,
-        &["operator `LayerNorm`", "module `hidden`", "Rounding::Plain"],
+        &["operator `LayerNorm`", "module `norm`", "Rounding::Plain"],
     );
 }
 
@@ -121,15 +121,32 @@ fn single_precision_on_libtorch_is_refused() {
     }
 }
 
-#[test]
-fn estimates_are_refused() {
+/// An analysis in `f64`, which every device of the tests accounts for.
+fn analysis() -> Analysis {
     let module = map_parameters(Plain::new(), DType::F64, |_, _, _| {});
     let x = Tensor::<2>::full([1, 4], 0.5, (&test_device(), DType::F64));
     let region = Perturbation::linf(0.1);
-    let analysis = GraphCache::new().analyse(&module, x, &region).unwrap();
+    GraphCache::new().analyse(&module, x, &region).unwrap()
+}
+
+#[test]
+fn forward_methods_are_refused() {
+    for method in [Method::Forward, Method::ForwardBackward] {
+        let config = BoundConfig::new(method).with_rounding(REAL);
+        match analysis().bounds(&Specification::Outputs, &config) {
+            Err(BoundError::Rounding(reason)) => {
+                assert_names(&reason, &[&method.to_string(), "CROWN"]);
+            }
+            other => panic!("{method}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn estimates_are_refused() {
     let config = BoundConfig::new(Method::ConvexAdversarial)
         .with_projections(Some(Projections::new(5)))
         .with_rounding(REAL);
-    let estimate = analysis.estimate(&Specification::Outputs, &config);
+    let estimate = analysis().estimate(&Specification::Outputs, &config);
     assert!(matches!(estimate, Err(BoundError::Rounding(_))));
 }
