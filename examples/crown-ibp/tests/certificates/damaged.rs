@@ -49,7 +49,7 @@ fn damaged_lines_are_named_and_the_others_are_checked() {
         ("unknown variant", with("\"Interval\"", "\"Wishful\"")),
         ("unknown variant", with("\"plain\"", "\"other\"")),
         ("have not both a range", with("[0.0,1.0]", "null")),
-        ("recursion limit", "[".repeat(100_000)),
+        ("expected u32", "[".repeat(100_000)),
     ];
     let bytes: Vec<u8> = wrong
         .iter()
