@@ -323,10 +323,7 @@ impl Analysis {
     fn start(&self, target: usize, config: &BoundConfig) -> Result<Intervals, BoundError> {
         let leaves = self.leaves.clone();
         let soundness = Soundness::new(config, &leaves.graph, target, leaves.like())?;
-        Ok(match soundness {
-            Some(soundness) => leaves.with_soundness(soundness),
-            None => leaves,
-        })
+        Ok(soundness.map_or(leaves.clone(), |soundness| leaves.with_soundness(soundness)))
     }
 
     /// The intervals that are known, with an account of rounding where the config asks for it.
@@ -340,8 +337,7 @@ impl Analysis {
         }
         let start = self.start(target, config)?;
         Ok(RefMut::map(self.rounded.borrow_mut(), |rounded| {
-            let known = rounded.take();
-            let known = known.filter(|(rounding, _)| *rounding == config.rounding);
+            let known = rounded.take().filter(|(by, _)| *by == config.rounding);
             &mut rounded.insert(known.unwrap_or((config.rounding, start))).1
         }))
     }
