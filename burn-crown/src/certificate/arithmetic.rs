@@ -3,7 +3,7 @@
 use burn::tensor::DType;
 use serde::{Deserialize, Serialize};
 
-use crate::bound::BoundConfig;
+use crate::bound::{self, BoundConfig, Rounding};
 use crate::error::BoundError;
 
 /// In which arithmetic bounds were computed, and which network the statement is about.
@@ -36,6 +36,8 @@ pub enum Precision {
 pub enum RoundingMode {
     /// Nothing: a bound may be wrong by as much as rounding changes it.
     Plain,
+    /// Every rounding is accounted for, see [`Rounding::Sound`].
+    Sound,
 }
 
 /// What a certificate is about.
@@ -45,6 +47,10 @@ pub enum Statement {
     /// The network in real arithmetic, as far as the rounding of the bounds' own computation does
     /// not change the verdict.
     RealNetworkUpToRounding,
+    /// The network in real arithmetic, with the parameters as they are.
+    RealNetwork,
+    /// The network as it computes in its own precision, in any order of summation.
+    NetworkAsRun,
 }
 
 impl Arithmetic {
@@ -60,34 +66,29 @@ impl Arithmetic {
             DType::BF16 => Precision::Bf16,
             other => return Err(BoundError::Precision(other)),
         };
-        let rounding = RoundingMode::of(config);
+        let (rounding, statement) = match config.rounding {
+            Rounding::Plain => (RoundingMode::Plain, Statement::RealNetworkUpToRounding),
+            Rounding::Sound(bound::Statement::RealNetwork) => {
+                (RoundingMode::Sound, Statement::RealNetwork)
+            }
+            Rounding::Sound(bound::Statement::AsRun) => {
+                (RoundingMode::Sound, Statement::NetworkAsRun)
+            }
+        };
         Ok(Self {
             precision,
             rounding,
-            statement: rounding.statement(),
+            statement,
         })
     }
 
     /// Whether the statement follows from the arithmetic.
     pub(super) fn check(self) -> Result<(), String> {
-        if self.statement != self.rounding.statement() {
+        let plain = self.rounding == RoundingMode::Plain;
+        if plain != (self.statement == Statement::RealNetworkUpToRounding) {
             return Err("its statement does not follow from its arithmetic".into());
         }
         Ok(())
-    }
-}
-
-impl RoundingMode {
-    /// What a config does about rounding.
-    fn of(_config: &BoundConfig) -> Self {
-        Self::Plain
-    }
-
-    /// What bounds with this rounding certify.
-    fn statement(self) -> Statement {
-        match self {
-            Self::Plain => Statement::RealNetworkUpToRounding,
-        }
     }
 }
 

@@ -1,7 +1,8 @@
-//! The floating-point type in which models are evaluated.
+//! The floating-point type in which models are evaluated, and what is done about its rounding.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, Tensor};
+use burn_crown::{Rounding, Statement};
 use clap::ValueEnum;
 
 /// The floating-point type in which a model is evaluated.
@@ -12,6 +13,28 @@ pub enum Precision {
     F32,
     /// Double precision: the same weights and images, with a rounding that is 5e8 times smaller
     F64,
+}
+
+/// What bounds do about the rounding of their own computation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RoundingMode {
+    /// Nothing: a bound may be wrong by as much as rounding changes it
+    #[default]
+    Plain,
+    /// Bounds hold for the network in real arithmetic; best with `--precision f64`
+    Sound,
+    /// Bounds hold for the network as it computes, in the precision of `--precision`
+    AsRun,
+}
+
+impl From<RoundingMode> for Rounding {
+    fn from(mode: RoundingMode) -> Self {
+        match mode {
+            RoundingMode::Plain => Self::Plain,
+            RoundingMode::Sound => Self::Sound(Statement::RealNetwork),
+            RoundingMode::AsRun => Self::Sound(Statement::AsRun),
+        }
+    }
 }
 
 impl Precision {

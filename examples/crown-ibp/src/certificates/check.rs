@@ -5,7 +5,7 @@ use std::fmt;
 use burn::data::dataset::Dataset;
 use burn::tensor::{Device, Tensor};
 use burn_crown::Bounded;
-use burn_crown::certificate::{AppliedRegion, Certificate, ModelIdentity};
+use burn_crown::certificate::{AppliedRegion, Certificate, ModelIdentity, Statement};
 use burn_crown::recheck::{Recheck, RecheckError, RecheckRegion};
 
 use super::issue::image_identity;
@@ -111,6 +111,12 @@ impl Checker {
     }
 
     fn try_check(&self, certificate: &Certificate, tolerance: f64) -> Result<Verdict, Verdict> {
+        if certificate.arithmetic.statement == Statement::NetworkAsRun {
+            return Verdict::refuted(
+                "it is about the network as it runs; this check is of the network in real \
+                 arithmetic, which says nothing of it",
+            );
+        }
         self.check_model(&certificate.model)?;
         self.check_image(certificate)?;
         self.check_region(certificate)?;

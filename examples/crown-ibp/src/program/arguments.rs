@@ -51,8 +51,9 @@ Examples:
   The reference program's models
     crown-ibp eval --config configs/mnist_crown_large.json --data-dir mnist/ --path-prefix \
 crown-ibp_models/mnist_0.4_mnist_crown_large eval_params:epsilon=0.4
-  A certificate of each image, computed in double precision
+  A certificate of each image, in double precision with every rounding accounted for
     crown-ibp eval --config configs/digits_crown.json --method crown --precision f64 \
+--rounding sound \
 --certificates digits.jsonl
 
 The best model of each is evaluated, as in the reference program; where there is none, or with \

@@ -16,7 +16,7 @@ use crate::config::{EvalParams, ModelEntry};
 use crate::data::ImageDataset;
 use crate::evaluation::{Errors, Verification, evaluate_each};
 use crate::models::Architecture;
-use crate::precision::Precision;
+use crate::precision::{Precision, RoundingMode};
 use crate::region::certified_region;
 use crate::report::{Row, report};
 use crate::storage::write_bytes;
@@ -42,6 +42,9 @@ pub(super) struct EvalArguments {
     /// The floating-point type in which models are evaluated
     #[arg(long, value_enum, default_value_t)]
     precision: Precision,
+    /// Whether bounds account for floating-point rounding
+    #[arg(long, value_enum, default_value_t)]
+    rounding: RoundingMode,
     /// Write a certificate of each test image to this file, one line of JSON an image, with those
     /// that are not certified; `verify-certificate` checks it
     #[arg(long, value_name = "FILE")]
@@ -53,6 +56,7 @@ pub(super) struct EvalArguments {
 pub(super) struct Otherwise {
     method: Option<Method>,
     precision: Precision,
+    rounding: RoundingMode,
 }
 
 impl<A: Architecture> Session<A> {
@@ -67,6 +71,7 @@ impl<A: Architecture> Session<A> {
         let otherwise = Otherwise {
             method: arguments.method.map(Into::into),
             precision: arguments.precision,
+            rounding: arguments.rounding,
         };
         let mut rows = Vec::new();
         let mut failures = Vec::new();
@@ -128,6 +133,9 @@ impl<A: Architecture> Session<A> {
         let mut verification = verification(&eval, &test.normalization());
         if let (Some(verification), Some(method)) = (&mut verification, otherwise.method) {
             verification.config.method = method;
+        }
+        if let Some(verification) = &mut verification {
+            verification.config.rounding = otherwise.rounding.into();
         }
         let issuer = match (&issued, &verification) {
             (Some(_), Some(verification)) => Some(self.issuer(

@@ -1,10 +1,10 @@
 //! Certificates of a trained model are confirmed.
 
-use burn_crown::certificate::{Certificate, Precision};
+use burn_crown::certificate::{Certificate, Precision, RoundingMode, Statement};
 use crown_ibp::certificates::{lines, read};
 
 use crate::support::{Workspace, accepted, assert_says, refused};
-use crate::workspace::{certificates, confirmed, folder};
+use crate::workspace::{certificates, confirmed, folder, rejected};
 
 fn parsed(text: &str) -> Vec<Certificate> {
     let lines = lines(text.as_bytes());
@@ -106,4 +106,33 @@ fn what_cannot_be_certified_is_said() {
         &refused(&mut elsewhere.command(&missing)),
         &["no certificates"],
     );
+}
+
+#[test]
+fn what_is_certified_is_in_the_certificate() {
+    for (mode, rounding, statement) in [
+        (
+            "plain",
+            RoundingMode::Plain,
+            Statement::RealNetworkUpToRounding,
+        ),
+        ("sound", RoundingMode::Sound, Statement::RealNetwork),
+    ] {
+        let text = certificates(mode, &["--precision", "f64", "--rounding", mode]);
+        for certificate in parsed(&text) {
+            assert_eq!(certificate.arithmetic.rounding, rounding);
+            assert_eq!(certificate.arithmetic.statement, statement);
+        }
+        confirmed(mode, &text, &[]);
+    }
+}
+
+#[test]
+fn a_statement_about_the_network_as_it_runs_is_not_confirmed() {
+    let text = certificates("as-run", &["--rounding", "as-run"]);
+    for certificate in parsed(&text) {
+        assert_eq!(certificate.arithmetic.statement, Statement::NetworkAsRun);
+    }
+    let printed = rejected("as-run", text.as_bytes(), &[]);
+    assert_says(&printed, &["it is about the network as it runs"]);
 }
