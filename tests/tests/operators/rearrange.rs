@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::gru::{Gru, GruConfig};
 use burn::nn::interpolate::{Interpolate2d, Interpolate2dConfig};
-use burn::nn::{Embedding, EmbeddingConfig, Lstm, LstmConfig, Unfold4d, Unfold4dConfig};
+use burn::nn::{Lstm, LstmConfig, Unfold4d, Unfold4dConfig};
 use burn::tensor::ops::PadMode;
 use burn::tensor::{DType, Distribution, IndexingUpdateOp, Int, Tensor};
 use burn_crown::{
@@ -264,30 +264,6 @@ fn table() -> Table {
     Table {
         rows: Param::from_tensor(rows),
     }
-}
-
-/// Rows of a table by constant indices, beside the features.
-#[derive(Module, Bounded, Debug)]
-struct Positions {
-    table: Embedding,
-}
-
-impl Positions {
-    fn forward(&self, x: Tensor<3>) -> Tensor<2> {
-        let places = Tensor::<1, Int>::from_ints([2, 0, 2], &x.device());
-        let rows = self.table.forward(places.reshape([1, 3]));
-        mixed((x * rows).flatten(1, 2))
-    }
-}
-
-#[test]
-fn embedding_of_constants_is_sound() {
-    assert_sound([2, 3, 2], 0.0, &[0.1, 1.0], 2, |_| {
-        let table = EmbeddingConfig::new(4, 2).init(&test_device());
-        Positions {
-            table: map_parameters(table, DType::F64, |_, _, _| {}),
-        }
-    });
 }
 
 #[test]
