@@ -34,9 +34,9 @@ mod fields;
 ///
 /// # The forward pass
 ///
-/// It takes `&self` and one to four float tensors, and returns one float tensor. Their ranks are
-/// read from the method: write them as numbers, since a method that is generic over the rank does
-/// not say which one to record.
+/// It takes `&self` and one to four float tensors, and returns one, or a tuple of two to four. Their
+/// ranks are read from the method: write them as numbers, since a method that is generic over the
+/// rank does not say which one to record.
 ///
 /// `#[bounded(forward = "…")]` names another method:
 ///

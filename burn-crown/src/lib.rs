@@ -5,7 +5,6 @@
 //! 2. Describe the region with a [`Perturbation`], the question with a [`Specification`], the
 //!    method with a [`BoundConfig`].
 //! 3. Ask a [`Verifier`] for [`Bounds`]. Positive lower bounds of all margins certify an image.
-//!    With a [`WeightPerturbation`], parameters may change too.
 //! 4. Train with [`train::RobustLearner`] in Burn's `SupervisedTraining`.
 //!
 //! ```
@@ -35,9 +34,20 @@
 //! # Ok::<(), burn_crown::BoundError>(())
 //! ```
 //!
+//! Beyond that:
+//!
+//! - several outputs: [`Verifier::with_output`] bounds another one than the first;
+//! - weights: with a [`WeightPerturbation`], parameters may change too, or alone;
+//! - substitutions: [`Perturbation::substitution`] replaces a few words of a text by others;
+//! - rounding: with [`Rounding::Sound`], bounds account for that of floating-point numbers; by
+//!   default they do not;
+//! - testing: [`testing`] checks every bound behind a result of your own model;
+//! - certificates: [`certificate`] writes down what was shown, [`recheck`] bounds it anew by
+//!   independent code.
+//!
 //! How it works: the forward pass becomes a graph of operators, each with three faces (its value,
-//! its interval, its linear relaxation backward), and the bound methods are written once on these
-//! faces. The graph is recorded once for each input shape, and checked against the forward pass on
+//! its interval, its linear relaxation), and the bound methods are written once on these faces. The
+//! graph is recorded once for each input shape, and checked against the forward pass on
 //! the input at hand; parameters are bound live, tracked by autodiff in training. What has no
 //! relaxation is refused with a [`TraceError`].
 //!
@@ -45,17 +55,14 @@
 //! four float tensors ([`Input`] says which of several are perturbed), gives one or a tuple of them,
 //! and branches on shapes and settings alone. Bounds are those of the module in inference; give a
 //! [`Verifier`] the module in that mode. In training alone, batch normalisation has the statistics
-//! of the clean batch ([`Statistics`]). Bounds account for floating-point rounding where they are
-//! asked to ([`Rounding::Sound`]); by default they do not. The repository's `SUPPORTED.md` lists what
-//! can be bounded.
+//! of the clean batch ([`Statistics`]). The repository's `SUPPORTED.md` lists what can be bounded.
 //!
 //! # Features
 //!
 //! `flex` (default) and `tch`, `cuda`, `rocm`, `wgpu`, `vulkan`, `metal`, `cpu`: Burn's backends of
 //! the same names.
 //!
-//! `proptest`: strategies and an assertion for property tests of the bounds of one's own model, see
-//! [`testing`].
+//! `proptest`: strategies and an assertion for property tests with [`testing`].
 
 extern crate self as burn_crown;
 
@@ -88,7 +95,7 @@ pub use trace::{GraphCache, Statistics};
 pub use verifier::Verifier;
 pub use weights::WeightPerturbation;
 
-/// The README's example, as a test.
+/// The README's examples, as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

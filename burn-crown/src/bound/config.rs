@@ -34,10 +34,11 @@ pub enum Method {
     /// between two linear functions of the perturbed inputs, made from those of its operands in one
     /// pass through the network.
     ///
-    /// With `D` elements of the perturbed inputs (and parameters) of an image, it takes the time and the memory of
-    /// about `4 D` forward passes, however many outputs and pre-activations there are, where
-    /// [`Method::Crown`] takes two rows of a backward pass for each of those: the method for few
-    /// inputs and many outputs. It is looser than CROWN, in wide regions also than CROWN-IBP.
+    /// With `D` elements of the perturbed inputs (and parameters) of an image, it takes the time and
+    /// the memory of about `4 D` forward passes, however many outputs and pre-activations there
+    /// are, where [`Method::Crown`] takes two rows of a backward pass for each of those: the method
+    /// for few inputs and many outputs. It is looser than CROWN, in wide regions also than
+    /// CROWN-IBP.
     Forward,
     /// Forward-mode linear bounds for the pre-activations, then one backward pass from the
     /// specification (Xu et al. 2020): the cost of [`Method::Forward`] and of

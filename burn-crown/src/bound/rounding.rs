@@ -54,8 +54,8 @@
 //! A radius, a scale and a valid range are rounded to the data type, and so are `x − ε` and
 //! `x + ε`: regions are moved out by that. Input, parameters, specification rows and whatever
 //! `forward` computes from constants alone are taken as the numbers that they are in the model's
-//! data type. Values that are computed from parameters (weight normalisation) are not: they are
-//! refused.
+//! data type. Values that `forward` computes from parameters (weight normalisation) or from fixed
+//! inputs are not: they are refused.
 
 use burn::tensor::{DType, Device};
 use serde::{Deserialize, Serialize};
@@ -87,8 +87,7 @@ pub enum Rounding {
     /// evaluation.
     ///
     /// On the flex backend, and on libtorch's CPU in `f64`. Elsewhere, for `bf16`, by the forward
-    /// methods, and for
-    /// operators whose rounding is not accounted for, bounds are refused with
+    /// methods, and for operators whose rounding is not accounted for, bounds are refused with
     /// [`BoundError::Rounding`].
     Sound(Statement),
 }
@@ -99,8 +98,8 @@ pub enum Statement {
     /// The network in real arithmetic, with the parameters as they are.
     RealNetwork,
     /// The network as it computes in the data type of the model, in any order of summation, on any
-    /// input of that data type in the region. Of several outputs, the specification is taken in
-    /// real arithmetic.
+    /// input of that data type in the region. What a specification makes of the outputs, such as
+    /// the difference of two, is taken in real arithmetic.
     AsRun,
 }
 

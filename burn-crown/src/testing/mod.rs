@@ -65,7 +65,8 @@ use claims::Claims;
 use search::Search;
 
 /// Checks the bounds of a module's outputs over the region around `input` `[B, ...]`, in inference;
-/// `method` is a [`Method`], a [`BoundConfig`], an array of such, or a [`SoundnessCheck`] with options.
+/// `method` is a [`Method`], a [`BoundConfig`], an array of such, or a [`SoundnessCheck`] with
+/// options.
 ///
 /// # Errors
 ///

@@ -3,8 +3,8 @@
 //! [`RobustLearner`] wraps a [`Bounded`](crate::Bounded) model, and Burn's `SupervisedTraining`
 //! launches it in place of a `Learner`. [`RobustObjective`] says what is minimised,
 //! [`EpsilonSchedule`] how the radius grows, [`RobustDataLoader`] numbers the batches by which the
-//! schedule goes, [`DataParallel`] spreads a step over several devices or batches, and
-//! [`RobustMetrics`] shows it all on the dashboard.
+//! schedule goes, [`DataParallel`] spreads a step over several devices or batches, [`RunGuard`] stops
+//! a run at a step that fails, and [`RobustMetrics`] shows it all on the dashboard.
 
 mod all_reduce;
 mod batch;
