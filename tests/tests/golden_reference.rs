@@ -1,5 +1,5 @@
-//! Bounds of networks that the CROWN-IBP reference program trained, against
-//! the reference's own figures. Reads the folder that `BURN_CROWN_SHARED` names.
+//! Bounds of networks that the CROWN-IBP reference program trained, against the reference's own
+//! figures. Reads the folder that `BURN_CROWN_SHARED` names.
 #![allow(clippy::unwrap_used)]
 
 use burn::tensor::{Int, Tensor};

@@ -6,15 +6,17 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`config`] | experiment files: the JSON format of the reference CROWN-IBP program, checked |
-//! | [`data`] | the datasets: idx files, Burn's MNIST download, and the embedded digits |
+//! | [`data`] | the datasets: MNIST, Fashion-MNIST, CIFAR-10, SVHN, and the embedded digits |
 //! | [`models`] | the reference program's architectures |
 //! | [`region`] | the set around an image, in pixel units, for normalised images |
 //! | [`storage`] | files that survive a crash in the middle of a write |
-//! | [`weights`] | weights from PyTorch, and back |
+//! | [`weights`] | weights of PyTorch and safetensors files, and back |
 //! | [`training`] | one model of an experiment through Burn's training loop, and resuming it |
 //! | [`evaluation`] | clean and verified errors of a model |
-//! | [`precision`] | models in double precision |
+//! | [`precision`] | models in double precision, and what is done about rounding |
 //! | [`certificates`] | files of certificates, and checking them |
+//! | [`device`] | the devices that the command line names |
+//! | [`learning_rate`] | the learning rate, epoch by epoch |
 //! | [`progress`], [`report`], [`terminal`] | what the user sees |
 //! | [`program`] | the sub-commands `train`, `eval`, `verify-certificate` and `export` |
 
