@@ -6,7 +6,8 @@
 //! certified too, with `"certified": false`: who reads it can count them, and sees that none was
 //! left out.
 //!
-//! [`recheck`](crate::recheck) bounds the same margins anew, by a slow and independent path.
+//! [`recheck`](crate::recheck) bounds the same margins anew, by a slow and independent path. It is
+//! about real arithmetic, so it says nothing of a [`Statement::NetworkAsRun`].
 
 mod arithmetic;
 mod hash;
