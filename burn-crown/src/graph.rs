@@ -38,6 +38,8 @@ pub(crate) struct Origin {
     pub(crate) place: String,
     /// Whether the nodes compute its function in another way than the backend does when it runs.
     pub(crate) rewritten: bool,
+    /// Whether it weighs its inputs by numbers that the backend computes from their places.
+    pub(crate) interpolates: bool,
 }
 
 /// Where a node's value comes from.

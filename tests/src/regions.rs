@@ -216,10 +216,15 @@ impl<const D: usize> RandomRegion<D> {
         self.drawn().points(count, seed)
     }
 
-    /// The points `[B, ...]` at which the linear functions with these gradients `[B, ...]` are
+    /// The points `[N·B, ...]` at which the linear functions with these gradients `[N·B, ...]` are
     /// largest over the ball, cut with the range.
     pub fn furthest(&self, gradients: &[f64]) -> Tensor<D> {
-        self.drawn().furthest(gradients)
+        let drawn = self.drawn();
+        let batches = gradients.chunks(self.center.len());
+        Tensor::cat(
+            batches.map(|gradients| drawn.furthest(gradients)).collect(),
+            0,
+        )
     }
 
     fn drawn(&self) -> RegionPoints {

@@ -52,7 +52,8 @@ pub fn certified(lower: Tensor<2>) -> Tensor<1, Bool> {
 ///
 /// Intervals are computed once, whatever is asked, and so are the bounds that full CROWN has for
 /// inner nodes, as long as it is asked with the same config. All bounds are differentiable with
-/// respect to the parameters when the module is on an autodiff device.
+/// respect to the parameters when the module is on an autodiff device: take one gradient of all
+/// that comes of one analysis, for Burn uses up what a backward pass has gone through.
 #[derive(Debug)]
 pub struct Analysis {
     /// Which of the forward pass's outputs is bounded.
@@ -300,6 +301,8 @@ impl Analysis {
         change(&mut graph);
         self.leaves.graph = Arc::new(graph);
         self.intervals = RefCell::new(self.leaves.clone());
+        self.rounded = RefCell::new(None);
+        self.tightened = RefCell::new(None);
         self
     }
 
@@ -358,7 +361,10 @@ impl Analysis {
                 }
                 crown::tighten(&mut known, target, config);
                 known.ensure_for_rounding(target);
-                *tightened = Some((config.clone(), known.clone()));
+                // What autodiff tracks serves one backward pass.
+                if !known.like().device().is_autodiff() {
+                    *tightened = Some((config.clone(), known.clone()));
+                }
                 return Ok(Ground::of(known));
             }
             Method::Forward => {

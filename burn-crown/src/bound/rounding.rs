@@ -243,7 +243,13 @@ fn refuse_node(
         );
     }
     if !operator.accounts_for_rounding() {
-        return refused("has no account of its rounding yet; use `Rounding::Plain`");
+        return refused("has no account of its rounding; use `Rounding::Plain`");
+    }
+    if origin.is_some_and(|origin| origin.interpolates) && !operator.is_exact() {
+        return refused(
+            "weighs its inputs by numbers whose rounding has no account; use `Rounding::Plain`, or \
+             interpolate by the nearest element",
+        );
     }
     if statement == Statement::AsRun && origin.is_some_and(|origin| origin.rewritten) {
         return refused(

@@ -82,6 +82,16 @@ impl Arithmetic {
         })
     }
 
+    /// How far a margin may be above one that is bounded anew in another way without being called
+    /// wrong, relative to it or to 1: the [precision's](Precision::tolerance), or 1e-9 where every
+    /// rounding is accounted for.
+    pub fn tolerance(self) -> f64 {
+        match self.rounding {
+            RoundingMode::Plain => self.precision.tolerance(),
+            RoundingMode::Sound => Precision::F64.tolerance(),
+        }
+    }
+
     /// Whether the statement follows from the arithmetic.
     pub(super) fn check(self) -> Result<(), String> {
         let plain = self.rounding == RoundingMode::Plain;

@@ -279,13 +279,12 @@ pub(crate) fn power_norm_scaled(
     if q == 1.0 {
         return sum(weight.abs(), radius);
     }
-    let radius_scale = radius.clone().detach().max_all();
-    let scaled = |x: AnyTensor, scale: &AnyTensor| {
-        // All zero has the scale zero, and stays zero over any other.
-        x.div(scale.clone().clamp_min(f64::from(f32::MIN_POSITIVE)))
-    };
-    let weight = scaled(weight.abs(), &scale);
-    let radius = scaled(radius, &radius_scale);
+    // All zero has the scale zero, and stays zero over any other.
+    let above_zero = |scale: AnyTensor| scale.clamp_min(f64::from(f32::MIN_POSITIVE));
+    let scale = above_zero(scale);
+    let radius_scale = above_zero(radius.clone().detach().max_all());
+    let weight = weight.abs().div(scale.clone());
+    let radius = radius.div(radius_scale.clone());
     let square = |x: &AnyTensor| x.clone().mul(x.clone());
     let euclidean = || {
         sum(square(&weight), square(&radius))

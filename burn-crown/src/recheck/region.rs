@@ -67,7 +67,8 @@ impl RecheckRegion {
             each => each[at / (height * width)],
         };
         let radius: Vec<f64> = (0..image.len())
-            .map(|at| (epsilon * of(scale, at)).next_up())
+            // A scale is a quotient of two numbers, and the product has a rounding of its own.
+            .map(|at| (epsilon * of(scale, at) * (1.0 + 4.0 * f64::EPSILON)).next_up())
             .collect();
         let mut hull = Vec::with_capacity(image.len());
         for (at, (&value, &radius)) in image.iter().zip(&radius).enumerate() {

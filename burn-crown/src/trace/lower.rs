@@ -180,6 +180,7 @@ impl Lowering<'_> {
         let origin = Arc::new(Origin {
             place: format!("operator `{operator}` in {module}"),
             rewritten: operators::is_rewritten(operation),
+            interpolates: operators::interpolates(operation),
         });
         for node in &mut self.nodes[first..] {
             node.origin = Some(origin.clone());

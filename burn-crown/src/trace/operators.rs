@@ -71,6 +71,14 @@ pub(super) fn is_rewritten(operation: &OperationIr) -> bool {
     )
 }
 
+/// Whether an operator weighs its inputs by numbers that the backend computes from their places.
+pub(super) fn interpolates(operation: &OperationIr) -> bool {
+    matches!(
+        operation,
+        OperationIr::Module(ModuleOperationIr::Interpolate(_))
+    )
+}
+
 /// Lowers one operator.
 pub(super) fn lower(operation: &OperationIr, graph: &mut Lowering) -> Result<(), Refusal> {
     if let Some((input, out)) = rearranged(operation) {

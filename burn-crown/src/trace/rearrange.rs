@@ -217,8 +217,9 @@ fn of_each_image(
         }
         images.push(sources.iter().map(|source| source - offset).collect());
     }
-    // Of the same list for each image, one is enough.
-    images.dedup();
+    if images.windows(2).all(|pair| pair[0] == pair[1]) {
+        images.truncate(1);
+    }
     Ok(images)
 }
 

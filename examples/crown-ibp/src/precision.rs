@@ -23,7 +23,7 @@ pub enum RoundingMode {
     Plain,
     /// Bounds hold for the network in real arithmetic; best with `--precision f64`
     Sound,
-    /// Bounds hold for the network as it computes, in the precision of `--precision`
+    /// Bounds hold for the network as it computes in single precision
     AsRun,
 }
 

@@ -55,6 +55,29 @@ on_rank!(GatherEach, 2, gather_by_image_is_sound, [2, 4], |x| {
     let [rows, _] = x.dims();
     x.gather(1, indices.repeat_dim(0, rows / 2))
 });
+on_rank!(
+    GatherRuns,
+    2,
+    gather_by_images_of_which_some_are_alike_is_sound,
+    [4, 4],
+    |x| {
+        let lists = [[3, 0, 3], [3, 0, 3], [1, 2, 0], [3, 0, 3]];
+        let indices = Tensor::<2, Int>::from_ints(lists, &x.device());
+        let [rows, _] = x.dims();
+        x.gather(1, indices.repeat_dim(0, rows / 4))
+    }
+);
+on_rank!(
+    GatherTail,
+    2,
+    gather_by_images_of_which_the_last_differs_is_sound,
+    [3, 4],
+    |x| {
+        let indices = Tensor::<2, Int>::from_ints([[3, 0, 3], [3, 0, 3], [1, 2, 0]], &x.device());
+        let [rows, _] = x.dims();
+        x.gather(1, indices.repeat_dim(0, rows / 3))
+    }
+);
 on_rank!(Added, 3, addition_at_indices_is_sound, [2, 4, 2], |x| {
     let indices = Tensor::<1, Int>::from_ints([3, 0, 3], &x.device());
     let [rows, ..] = x.dims();

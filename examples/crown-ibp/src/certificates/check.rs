@@ -103,9 +103,9 @@ impl Checker {
 
     /// Bounds the margins anew, and compares. Bounds that are lower than those of the certificate by
     /// at most `tolerance`, relative to them or to 1, count as equal; by default it is that of the
-    /// certificate's [precision](burn_crown::certificate::Precision::tolerance).
+    /// certificate's [arithmetic](burn_crown::certificate::Arithmetic::tolerance).
     pub fn check(&self, certificate: &Certificate, tolerance: Option<f64>) -> Verdict {
-        let tolerance = tolerance.unwrap_or(certificate.arithmetic.precision.tolerance());
+        let tolerance = tolerance.unwrap_or(certificate.arithmetic.tolerance());
         self.try_check(certificate, tolerance)
             .unwrap_or_else(|verdict| verdict)
     }
@@ -119,8 +119,8 @@ impl Checker {
         }
         self.check_model(&certificate.model)?;
         self.check_image(certificate)?;
-        self.check_region(certificate)?;
-        let own = self.margins(certificate)?;
+        let region = self.check_region(certificate)?;
+        let own = self.margins(certificate, &region)?;
         compare(certificate, &own, tolerance)
     }
 
@@ -173,8 +173,8 @@ impl Checker {
         Ok(())
     }
 
-    /// Whether the region of the network's input is that of the pixels.
-    fn check_region(&self, certificate: &Certificate) -> Result<(), Verdict> {
+    /// The region of the network's input, if the certificate's is that of the pixels.
+    fn check_region(&self, certificate: &Certificate) -> Result<AppliedRegion, Verdict> {
         let region = &certificate.region;
         if region.range.is_some_and(|range| range != [0.0, 1.0]) {
             return Verdict::refuted("the range of pixels is not 0 to 1");
@@ -191,19 +191,23 @@ impl Checker {
                 region.applied, expected.applied
             ));
         }
-        Ok(())
+        Ok(expected.applied)
     }
 
-    fn margins(&self, certificate: &Certificate) -> Result<Vec<f64>, Verdict> {
+    fn margins(
+        &self,
+        certificate: &Certificate,
+        applied: &AppliedRegion,
+    ) -> Result<Vec<f64>, Verdict> {
         let (region, bound) = (&certificate.region, &certificate.bound);
-        let range = region.applied.range.as_ref();
+        let range = applied.range.as_ref();
         let range = range.map(|[lower, upper]| (lower.as_slice(), upper.as_slice()));
         RecheckRegion::new(
             &self.images.values(certificate.image.index),
             self.images.shape(),
             region.norm,
             region.epsilon,
-            &region.applied.scale,
+            &applied.scale,
             range,
         )
         .and_then(|around| {

@@ -51,6 +51,12 @@ pub enum ProgramError {
         /// Why.
         source: BoundError,
     },
+    /// A statement about the network as it runs was asked for in a type that it does not run in.
+    #[error(
+        "--rounding as-run is about the network as it runs, in the f32 of its weights; leave out \
+         --precision f64, or ask for --rounding sound"
+    )]
+    RunsInSinglePrecision,
     /// Certificates were asked for where nothing is bounded.
     #[error(
         "{model}: there is nothing to certify, for eval_params:method is \"natural\"; name a bound \

@@ -64,6 +64,9 @@ impl<A: Architecture> Session<A> {
     ///
     /// A model that fails does not keep the others from being evaluated.
     pub(super) fn evaluate(&self, arguments: &EvalArguments) -> Result<(), ProgramError> {
+        if (arguments.precision, arguments.rounding) == (Precision::F64, RoundingMode::AsRun) {
+            return Err(ProgramError::RunsInSinglePrecision);
+        }
         let choice = match arguments.last {
             true => Choice::Last,
             false => Choice::Best,

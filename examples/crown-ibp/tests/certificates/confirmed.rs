@@ -99,6 +99,9 @@ fn what_cannot_be_certified_is_said() {
     let natural = ["--certificates", "a.jsonl", "eval_params:method=natural"];
     let mut command = elsewhere.command(&[&eval[..], &natural].concat());
     assert_says(&refused(&mut command), &["nothing to certify", "--method"]);
+    let as_run = ["--precision", "f64", "--rounding", "as-run"];
+    let mut command = elsewhere.command(&[&eval[..], &as_run].concat());
+    assert_says(&refused(&mut command), &["leave out --precision f64"]);
     let missing = ["verify-certificate", "a.jsonl", "--config", config];
     assert_says(&refused(&mut elsewhere.command(&missing)), &["a.jsonl"]);
     std::fs::write(elsewhere.path().join("a.jsonl"), "\n\n").unwrap();
