@@ -83,6 +83,9 @@ pub struct ImageIdentity {
 }
 
 /// A norm ball around the image, in pixel units and as the network gets it.
+///
+/// Its centre is the image as the data set gives it to the network: normalised, in `f32`. That is
+/// off from the pixels by a rounding, at most 2⁻²³ of the numbers in the normalisation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CertifiedRegion {

@@ -24,8 +24,9 @@ use crate::{
 /// validation the running ones.
 ///
 /// A step whose loss, images or parameters turn infinite or NaN fails with
-/// [`LearnerError::NotFinite`], before it changes a parameter; so does a validation step whose
-/// outputs do. [`with_guard`](Self::with_guard) has it stop the run.
+/// [`LearnerError::NotFinite`], before it changes a parameter (a gradient that is not finite shows
+/// in the parameters of the next step); so does a validation step whose outputs do.
+/// [`with_guard`](Self::with_guard) has it stop the run.
 ///
 /// ```no_run
 /// use std::sync::Arc;
