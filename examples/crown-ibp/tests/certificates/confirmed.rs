@@ -132,7 +132,8 @@ fn what_is_certified_is_in_the_certificate() {
 
 #[test]
 fn a_statement_about_the_network_as_it_runs_is_not_confirmed() {
-    let text = certificates("as-run", &["--rounding", "as-run"]);
+    // In `f32`, which libtorch may round in ways of its own.
+    let text = certificates("as-run", &["--rounding", "as-run", "--device", "flex"]);
     for certificate in parsed(&text) {
         assert_eq!(certificate.arithmetic.statement, Statement::NetworkAsRun);
     }
