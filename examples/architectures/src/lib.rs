@@ -17,6 +17,7 @@
 //! | [`error`] | what can go wrong |
 
 pub mod certificate;
+pub mod classifier;
 pub mod error;
 pub mod experiment;
 pub mod lstm;

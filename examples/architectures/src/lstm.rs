@@ -5,10 +5,10 @@ use burn::nn::{Initializer, Linear, LinearConfig, Lstm, LstmConfig};
 use burn::tensor::{Device, Tensor};
 use burn_crown::{Bounded, Method};
 
-use crate::certificate::certify_images;
+use crate::classifier::train_and_certify;
 use crate::error::ExampleError;
 use crate::experiment::{Example, Report, Settings};
-use crate::training::{Recipe, digits, pixels, train};
+use crate::training::Recipe;
 
 /// The example.
 pub const EXAMPLE: Example = Example {
@@ -80,13 +80,5 @@ impl RowReader {
 ///
 /// If the network cannot be bounded.
 pub fn run(settings: &Settings, device: &Device) -> Result<Report, ExampleError> {
-    let (model, training) = train(RowReader::new, RECIPE, settings, device)?;
-    let [_, test] = digits(settings);
-    let regions = [settings.epsilon / 2.0, settings.epsilon]
-        .map(|epsilon| (format!("ε {epsilon}"), pixels(epsilon)));
-    Ok(Report {
-        training,
-        rows: certify_images(&model, &test, &regions, settings, device)?,
-        outputs: Vec::new(),
-    })
+    train_and_certify(RowReader::new, RECIPE, settings, device)
 }

@@ -7,10 +7,10 @@ use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d
 use burn::tensor::{Device, Tensor};
 use burn_crown::{Bounded, Method};
 
-use crate::certificate::certify_images;
+use crate::classifier::train_and_certify;
 use crate::error::ExampleError;
 use crate::experiment::{Example, Report, Settings};
-use crate::training::{Recipe, digits, pixels, train};
+use crate::training::Recipe;
 
 /// The example.
 pub const EXAMPLE: Example = Example {
@@ -157,13 +157,5 @@ fn convolution(channels: [usize; 2], side: usize, stride: usize, device: &Device
 ///
 /// If the network cannot be bounded.
 pub fn run(settings: &Settings, device: &Device) -> Result<Report, ExampleError> {
-    let (model, training) = train(ResNet::new, RECIPE, settings, device)?;
-    let [_, test] = digits(settings);
-    let regions = [settings.epsilon / 2.0, settings.epsilon]
-        .map(|epsilon| (format!("ε {epsilon}"), pixels(epsilon)));
-    Ok(Report {
-        training,
-        rows: certify_images(&model, &test, &regions, settings, device)?,
-        outputs: Vec::new(),
-    })
+    train_and_certify(ResNet::new, RECIPE, settings, device)
 }
