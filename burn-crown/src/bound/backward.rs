@@ -6,7 +6,7 @@ use super::rounding::Account;
 use super::step::Operands;
 use crate::graph::Source;
 use crate::ops::{Contribution, Interval, Region, power_norm_scaled};
-use crate::tensor::AnyTensor;
+use crate::tensor::{AnyTensor, Factors};
 
 /// Where a backward pass ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,38 +29,13 @@ pub(super) struct Ending {
     account: Option<Account>,
 }
 
-/// [`lower_bound`] with each of the relaxations that operators have: of every row, the best bound.
-pub(super) fn best_lower_bound(
-    known: &Intervals,
-    target: usize,
-    rows: AnyTensor,
-    slope: LowerSlope,
-    stop: Stop,
-) -> AnyTensor {
-    let count = match stop {
-        Stop::Inputs => known.graph.alternatives(target),
-        // Nothing is relaxed.
-        Stop::Nonlinear | Stop::Operands => 1,
-    };
-    best_of(known, target, rows, slope, stop, count)
-}
-
 /// A lower bound `[B, S]` of the linear forms `rows` `[B, S, N]` on node `target`, whose value has
 /// `N` elements an image.
 ///
 /// `known` holds what the pass reads: fixed operands, the bounds of pre-activations (for
-/// [`Stop::Inputs`]), and the regions where it ends.
+/// [`Stop::Inputs`]), and the regions where it ends. A pass is made with each of the first
+/// `alternatives` relaxations that operators have; of every row, the best bound is given.
 pub(super) fn lower_bound(
-    known: &Intervals,
-    target: usize,
-    rows: AnyTensor,
-    slope: LowerSlope,
-    stop: Stop,
-) -> AnyTensor {
-    best_of(known, target, rows, slope, stop, 1)
-}
-
-fn best_of(
     known: &Intervals,
     target: usize,
     rows: AnyTensor,
@@ -193,7 +168,8 @@ pub(super) fn concretize(form: AnyTensor, region: &Region, batch: usize, rows: u
     let column = |x: AnyTensor| x.reshape(&[batch, features, 1]);
     let dot = |form: AnyTensor, x: AnyTensor| form.matmul(column(x)).reshape(&[batch, rows]);
     let over_box = |interval: &Interval| {
-        dot(form.clone(), interval.center()).sub(dot(form.clone().abs(), interval.radius()))
+        let Interval { lower, upper } = interval.clone();
+        form.clone().signed_sum(Factors::new(lower, upper))
     };
     match region {
         Region::Fixed(value) => dot(form, value.clone()),

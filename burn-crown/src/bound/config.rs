@@ -12,7 +12,8 @@ use super::Rounding;
 /// Products of two values that both depend on the input, matrix products among them, lie between
 /// planes that can be chosen in several ways; which is tightest depends on the network. Where a
 /// network has such products, the last backward pass of linear bounds is made with each of three
-/// choices, and of every row the best bound is given. Networks without them take one pass.
+/// choices, and of every row the best bound is given, unless [`BoundConfig::all_planes`] is false.
+/// Networks without them take one pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Method {
     /// Interval bound propagation (Gowal et al. 2018, arXiv 1810.12715): the cheapest, and the
@@ -148,6 +149,11 @@ pub struct BoundConfig {
     /// better.
     #[config(default = "false")]
     pub all_neurons: bool,
+    /// Whether the last backward pass is made with every choice of planes around products of two
+    /// perturbed values, and the best bound taken (see [`Method`]). With `false` it is made with the
+    /// planes that fall least, at a third of the cost: for training recurrent networks and attention.
+    #[config(default = "true")]
+    pub all_planes: bool,
     /// The memory, in bytes, that the rows in flight of [`Method::Crown`] and
     /// [`Method::ConvexAdversarial`] may take, with the planes of matrix products; they are processed
     /// in chunks that fit. Default: a quarter of the machine's free memory, at most 2 GiB. The limit

@@ -133,7 +133,7 @@ fn bound_elements(
     let rows = unit_rows(picked, features, known.like());
     // The upper bound of a value is the negated lower bound of its negation.
     let both = AnyTensor::cat(vec![rows.clone(), rows.neg()], 1);
-    let bound = lower_bound(known, index, both, config.lower_slope(), Stop::Inputs);
+    let bound = lower_bound(known, index, both, config.lower_slope(), Stop::Inputs, 1);
     let half = |start: usize| bound.clone().slice(&[(0, batch), (start, start + count)]);
     Interval {
         lower: half(0),

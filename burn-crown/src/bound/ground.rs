@@ -1,6 +1,6 @@
 //! The last step of a method: from what it knows to the bounds of a specification.
 
-use super::backward::{Stop, best_lower_bound};
+use super::backward::{Stop, lower_bound};
 use super::forward::Forward;
 use super::intervals::Intervals;
 use super::{BoundConfig, Method, crown};
@@ -37,6 +37,11 @@ impl Ground {
             Method::Interval => Stop::Nonlinear,
             _ => Stop::Inputs,
         };
+        let alternatives = if stop == Stop::Inputs && config.all_planes {
+            known.graph.alternatives(target)
+        } else {
+            1
+        };
         let shape = rows.shape();
         let chunk = crown::rows_at_once(&known.graph, target, config);
         let parts = (0..shape[1])
@@ -48,7 +53,10 @@ impl Ground {
                     .slice(&[(0, shape[0]), (start, end), (0, shape[2])]);
                 match &self.forward {
                     Some(forward) => forward.lower_bound(known, target, part, config),
-                    None => best_lower_bound(known, target, part, config.lower_slope(), stop),
+                    None => {
+                        let slope = config.lower_slope();
+                        lower_bound(known, target, part, slope, stop, alternatives)
+                    }
                 }
             })
             .collect();

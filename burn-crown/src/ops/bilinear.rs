@@ -1,10 +1,10 @@
 //! Matrix products of two values that both depend on the perturbed input.
 
-use super::lines::{Part, Signs};
+use super::lines::rows;
 use super::matmul::{Matmul, norm_right, transpose};
 use super::product::{Mixture, Plane, alike, plane_above, plane_below, range};
 use super::{Ball, Contribution, Interval, Operand, Operator, Refusal, Region, Step};
-use crate::tensor::AnyTensor;
+use crate::tensor::{AnyTensor, Factors};
 
 /// `left · right`, `[B, ..., m, k]` by `[B, ..., k, n]`, both perturbed, with the dims in between
 /// broadcast.
@@ -66,15 +66,16 @@ impl Operator for Bilinear {
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         let mixture = Mixture::ALL[step.alternative];
         let [x, y] = terms([0, 1].map(|index| step.interval(index)));
-        let Signs {
-            positive, negative, ..
-        } = Signs::of(form, step);
+        let form = rows(form, step);
         let sizes = Sizes::of(&x.lower, step);
-        let [low, high] = [
-            (positive, plane_below(&x, &y, mixture)),
-            (negative, plane_above(&x, &y, mixture)),
-        ]
-        .map(|(part, plane)| sizes.pull_back(&part, plane));
+        let (below, above) = (plane_below(&x, &y, mixture), plane_above(&x, &y, mixture));
+        let bias = form.clone().signed_sum(Factors::new(
+            sum_terms(below.intercept.clone()),
+            sum_terms(above.intercept.clone()),
+        ));
+        let [positive, negative] = form.split_by_sign();
+        let low = sizes.pull_back(positive, below);
+        let high = sizes.pull_back(negative, above);
         let total = |index: usize, low: AnyTensor, high: AnyTensor| {
             let shape = step.form_shape(index);
             Some(sizes.unfold(low.add(high), &shape).sum_to(&shape))
@@ -84,7 +85,7 @@ impl Operator for Bilinear {
                 total(0, low.left, high.left),
                 total(1, low.right, high.right),
             ],
-            bias: Some(low.bias.add(high.bias)),
+            bias: Some(bias),
         }
     }
 }
@@ -142,8 +143,6 @@ struct Pulled {
     left: AnyTensor,
     /// `[B, S, H, k, n]`.
     right: AnyTensor,
-    /// `[B, S]`.
-    bias: AnyTensor,
 }
 
 impl Sizes {
@@ -163,7 +162,7 @@ impl Sizes {
 
     /// The coefficients, `[B, S, ..., m, n]`, times the planes of the terms. The sums are matrix
     /// products, so that nothing is as large as the terms of every row.
-    fn pull_back(&self, part: &Part, plane: Plane) -> Pulled {
+    fn pull_back(&self, form: AnyTensor, plane: Plane) -> Pulled {
         let Self {
             batch,
             rows,
@@ -173,7 +172,7 @@ impl Sizes {
             ..
         } = *self;
         let heads: usize = self.between.iter().product();
-        let form = part.coefficients().reshape(&[batch, rows, heads, m, n]);
+        let form = form.reshape(&[batch, rows, heads, m, n]);
         let slopes = |slope: AnyTensor, axes: &[usize], shape: &[usize]| {
             let slope = slope.reshape(&[batch, heads, m, k, n]);
             slope.permute(axes).reshape(shape)
@@ -195,11 +194,7 @@ impl Sizes {
             .matmul(slopes(plane.y_slope, &[0, 1, 4, 2, 3], &[count, m, k]))
             .reshape(&[batch, heads, n, rows, k])
             .permute(&[0, 3, 1, 4, 2]);
-        Pulled {
-            left,
-            right,
-            bias: part.bias(sum_terms(plane.intercept)),
-        }
+        Pulled { left, right }
     }
 
     /// A form `[B, S, H, a, b]` as `[B·S, ..., a, b]`; `shape` has its last two dims.

@@ -2,9 +2,9 @@
 
 use burn::tensor::TensorData;
 
-use super::lines::Signs;
+use super::lines::rows;
 use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
-use crate::tensor::AnyTensor;
+use crate::tensor::{AnyTensor, Factors};
 
 /// `x_i − log Σ_j exp(x_j)` over a dim.
 #[derive(Clone, Copy, Debug)]
@@ -187,23 +187,17 @@ impl Operator for LogSoftmax {
         let shape = form.shape();
         let [before, n, after] = self.split(&input.lower.shape());
         let groups = [step.batch, step.rows, before / step.batch, n, after];
-        let Signs {
-            all,
-            positive,
-            negative,
-        } = Signs::of(form, step);
-        let parts = [
-            (positive, self.above(&input)),
-            (negative, self.below(&input)),
-        ];
+        let form = rows(form, step);
+        let (above, below) = (self.above(&input), self.below(&input));
+        let depths = Factors::new(above.depth, below.depth);
+        let depths = form.clone().signed_sum(depths);
+        let [positive, negative] = form.clone().split_by_sign();
         let over_rows = |x: AnyTensor| x.reshape(&[step.batch, 1, before / step.batch, n, after]);
-        let mut slopes = all.coefficients().reshape(&groups);
-        let mut depths = Vec::new();
-        for (part, plane) in parts {
+        let mut slopes = form.reshape(&groups);
+        for (part, slope) in [(positive, above.slope), (negative, below.slope)] {
             // The logarithm is subtracted.
-            let total = part.coefficients().reshape(&groups).sum_dims(&[3]).neg();
-            slopes = slopes.add(total.mul(over_rows(plane.slope)));
-            depths.push(part.bias(plane.depth));
+            let total = part.reshape(&groups).sum_dims(&[3]).neg();
+            slopes = slopes.add(total.mul(over_rows(slope)));
         }
         let varies = given.upper.clone().greater(given.lower.clone());
         let zeros = AnyTensor::zeros(&given.lower.shape(), &given.lower);
@@ -212,10 +206,9 @@ impl Operator for LogSoftmax {
         let center = given.center().reshape(&[step.batch, flat[2], 1]);
         let at_center = slopes.clone().reshape(&flat).matmul(center);
         let at_center = at_center.reshape(&flat[..2]);
-        let bias = depths.into_iter().fold(at_center.neg(), AnyTensor::add);
         Contribution {
             forms: vec![Some(slopes.reshape(&shape))],
-            bias: Some(bias),
+            bias: Some(depths.sub(at_center)),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The logarithm of a sum of exponentials.
 
-use super::lines::{Line, Signs};
+use super::lines::{Line, rows};
 use super::log_softmax::{LogSoftmax, Plane, log_sum_exp};
 use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
-use crate::tensor::AnyTensor;
+use crate::tensor::{AnyTensor, Factors};
 
 /// `log Σ_j exp(x_j)` over a dim, which stays with size 1.
 #[derive(Debug)]
@@ -42,14 +42,12 @@ impl Operator for LogSumExp {
         let shifted = planes.shifted(&input);
         let below = self.line(&input, &shifted, planes.below(&shifted));
         let above = self.line(&input, &shifted, planes.above(&shifted));
-        let totals = Signs::of(form.clone(), step);
-        let bias = totals.positive.bias(below.intercept);
-        let bias = bias.add(totals.negative.bias(above.intercept));
-        let each = Signs::of(form.expand(&shape), step);
-        let low = each.positive.times(below.slope);
-        let high = each.negative.times(above.slope);
+        let intercepts = Factors::new(below.intercept, above.intercept);
+        let bias = rows(form.clone(), step).signed_sum(intercepts);
+        let slopes = Factors::new(below.slope, above.slope);
+        let form = rows(form.expand(&shape), step).signed(slopes);
         Contribution {
-            forms: vec![Some(low.add(high).reshape(&shape))],
+            forms: vec![Some(form.reshape(&shape))],
             bias: Some(bias),
         }
     }

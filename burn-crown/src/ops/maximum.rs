@@ -1,8 +1,8 @@
 //! The largest of several values.
 
-use super::lines::Signs;
+use super::lines::rows;
 use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Rounded, Roundings, Step};
-use crate::tensor::{AnyMask, AnyTensor};
+use crate::tensor::{AnyMask, AnyTensor, Factors};
 
 /// The maxima over a dim, which stays with size 1.
 #[derive(Debug)]
@@ -118,13 +118,12 @@ impl Operator for Maximum {
         let input = step.interval(0);
         let shape = step.form_shape(0);
         let (slope, intercept) = self.upper_plane(&input);
-        let bias = Signs::of(form.clone(), step).negative.bias(intercept);
-        let Signs {
-            positive, negative, ..
-        } = Signs::of(form.expand(&shape), step);
-        let low = positive.times(self.lower_slope(&input));
+        let zeros = AnyTensor::zeros(&intercept.shape(), &intercept);
+        let bias = rows(form.clone(), step).signed_sum(Factors::new(zeros, intercept));
+        let slopes = Factors::new(self.lower_slope(&input), slope);
+        let form = rows(form.expand(&shape), step).signed(slopes);
         Contribution {
-            forms: vec![Some(low.add(negative.times(slope)).reshape(&shape))],
+            forms: vec![Some(form.reshape(&shape))],
             bias: Some(bias),
         }
     }

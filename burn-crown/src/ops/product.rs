@@ -1,8 +1,8 @@
 //! Products of two values that both depend on the perturbed input.
 
-use super::lines::Signs;
+use super::lines::rows;
 use super::{Contribution, Interval, Operator, Region, Step};
-use crate::tensor::AnyTensor;
+use crate::tensor::{AnyTensor, Factors};
 
 /// `left · right`, element by element with broadcasting, both perturbed.
 #[derive(Debug)]
@@ -30,23 +30,18 @@ impl Operator for Product {
         let mixture = Mixture::ALL[step.alternative];
         let [x, y] = alike([0, 1].map(|index| step.interval(index)));
         let shape = form.shape();
-        let Signs {
-            positive, negative, ..
-        } = Signs::of(form, step);
+        let form = rows(form, step);
         let (below, above) = (plane_below(&x, &y, mixture), plane_above(&x, &y, mixture));
-        let part = |low: AnyTensor, high: AnyTensor| {
-            let low = positive.clone().times(low);
-            low.add(negative.clone().times(high)).reshape(&shape)
+        let [on_x, bias] = form.clone().relaxed(
+            Factors::new(below.x_slope, above.x_slope),
+            Factors::new(below.intercept, above.intercept),
+        );
+        let on_y = form.signed(Factors::new(below.y_slope, above.y_slope));
+        let of = |index: usize, form: AnyTensor| {
+            Some(form.reshape(&shape).sum_to(&step.form_shape(index)))
         };
-        let bias = positive
-            .bias(below.intercept)
-            .add(negative.bias(above.intercept));
-        let of = |index: usize, form: AnyTensor| Some(form.sum_to(&step.form_shape(index)));
         Contribution {
-            forms: vec![
-                of(0, part(below.x_slope, above.x_slope)),
-                of(1, part(below.y_slope, above.y_slope)),
-            ],
+            forms: vec![of(0, on_x), of(1, on_y)],
             bias: Some(bias),
         }
     }

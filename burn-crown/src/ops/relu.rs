@@ -1,7 +1,7 @@
 //! The rectifier.
 
-use super::lines::{Line, Lines, Signs};
-use super::{Band, Contribution, Interval, Operator, Region, Rounded, Roundings, Step};
+use super::lines::{Line, Lines};
+use super::{Band, Interval, Operator, Region, Rounded, Roundings, Step};
 use crate::bound::LowerSlope;
 use crate::tensor::{AnyMask, AnyTensor};
 
@@ -106,29 +106,6 @@ impl Operator for Relu {
                 intercept,
             },
         })
-    }
-
-    /// As the lines say; the one below goes through zero, and where both have one slope, the signs
-    /// of the coefficients do not count for it.
-    fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
-        let relaxation = Relaxation::new(&step.interval(0), step.slope);
-        let shape = form.shape();
-        let Signs {
-            all,
-            positive,
-            negative,
-        } = Signs::of(form, step);
-        let bias = negative.bias(relaxation.upper_intercept);
-        let form = match step.slope {
-            LowerSlope::Same => all.times(relaxation.upper_slope),
-            _ => positive
-                .times(relaxation.lower_slope)
-                .add(negative.times(relaxation.upper_slope)),
-        };
-        Contribution {
-            forms: vec![Some(form.reshape(&shape))],
-            bias: Some(bias),
-        }
     }
 
     fn band(&self, input: &Interval) -> Option<Band> {

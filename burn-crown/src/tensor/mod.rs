@@ -19,9 +19,11 @@ mod conv;
 mod functions;
 mod mask;
 mod shape;
+mod signed;
 
 pub(crate) use conv::{Convolve, Dims};
 pub(crate) use mask::AnyMask;
+pub(crate) use signed::Factors;
 
 /// A float tensor of any rank.
 ///
