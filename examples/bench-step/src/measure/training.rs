@@ -1,0 +1,70 @@
+//! Optimizer steps.
+
+use burn::optim::{AdamConfig, ModuleOptimizer};
+use burn::tensor::Device;
+use burn::train::Learner;
+use burn_crown::train::{Coefficients, RobustBatch, RobustLearner};
+use crown_ibp::models::Model;
+
+use super::{Measured, clock, images};
+use crate::arguments::Settings;
+use crate::case::{Loss, Network};
+use crate::error::BenchError;
+
+pub(super) const LEARNING_RATE: f64 = 5e-4;
+
+/// The step that is repeated, in the middle of the schedule.
+const STEP: usize = 1_000_000;
+
+/// PyTorch's Adam, by its default ε.
+pub(super) fn adam() -> ModuleOptimizer {
+    AdamConfig::new().with_epsilon(1e-8).init()
+}
+
+/// Times optimizer steps on one batch.
+pub(super) fn measure(
+    network: Network,
+    loss: Loss,
+    settings: &Settings,
+    device: &Device,
+) -> Result<Measured, BenchError> {
+    let batch = settings.batch.unwrap_or(network.batch());
+    let device = device.clone().autodiff();
+    device.seed(settings.seed);
+    let model: Model = network.config().init(&device);
+    let (images, labels) = images::to_train(batch)?.tensors(0..batch, &device);
+    let objective = loss.objective(settings.mixed, STEP);
+    let coefficients = objective.coefficients(STEP);
+    let mut learner: Learner<RobustLearner<Model, 4>> =
+        RobustLearner::try_new(model, objective, images.clone())?.learner(adam(), LEARNING_RATE);
+    let times = clock::times(settings, || {
+        let batch = RobustBatch::new(images.clone(), labels.clone(), STEP);
+        let output = learner.train_step(batch);
+        learner.lr_step();
+        learner.optimizer_step(output.grads);
+        device
+            .sync()
+            .map_err(|error| BenchError::Execution(error.to_string()))
+    })?;
+    Ok(Measured::training(times, batch, loss, coefficients))
+}
+
+impl Measured {
+    pub(super) fn training(
+        times: Vec<f64>,
+        batch: usize,
+        loss: Loss,
+        coefficients: Coefficients,
+    ) -> Self {
+        let bounded = loss != Loss::Natural;
+        Self {
+            times,
+            batch,
+            epsilon: bounded.then_some(coefficients.epsilon),
+            beta: (loss == Loss::CrownIbp).then_some(coefficients.beta),
+            kappa: bounded.then_some(coefficients.kappa),
+            certified: None,
+            weights: None,
+        }
+    }
+}
