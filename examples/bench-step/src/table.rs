@@ -19,6 +19,8 @@ pub struct Row {
     pub threads: usize,
     /// The seconds, by the figure that counts.
     pub seconds: f64,
+    /// The largest memory of the process in bytes, where it is known.
+    pub peak_bytes: Option<u64>,
     /// What is compared; none where there is nothing to compare with.
     pub compared: Option<Compared>,
 }
@@ -84,6 +86,7 @@ pub fn rows(records: &[Record], by: Figure) -> Vec<Row> {
                 backend: record.backend.clone(),
                 threads: record.threads,
                 seconds: by.of(record.seconds),
+                peak_bytes: record.peak_bytes,
                 compared,
             })
         })
@@ -118,11 +121,11 @@ fn compared(record: &Record, records: &[Record], by: Figure) -> Vec<Compared> {
             limit: (record.workers == 2).then_some(TWO_WORKERS),
         });
     }
-    if let Some(bytes) = record.peak_bytes {
+    if let (Some(bytes), Some(limit)) = (record.peak_bytes, target.bytes) {
         all.push(Compared {
             with: With::Memory,
             value: bytes as f64,
-            limit: target.bytes.map(|bytes| bytes as f64),
+            limit: Some(limit as f64),
         });
     }
     all
@@ -148,7 +151,7 @@ fn limits(record: &Record) -> Target {
 pub fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN).set_header([
-        "case", "backend", "threads", "time", "figure", "is", "target", "met",
+        "case", "backend", "threads", "time", "memory", "figure", "is", "target", "met",
     ]);
     for row in rows {
         let (figure, value, limit, met) = match &row.compared {
@@ -160,13 +163,14 @@ pub fn table(rows: &[Row]) -> Table {
             row.backend.clone(),
             row.threads.to_string(),
             duration(row.seconds),
+            row.peak_bytes.map(megabytes).unwrap_or_default(),
             figure,
             value,
             limit,
             met,
         ]);
     }
-    for column in [2, 3, 5, 6] {
+    for column in [2, 3, 4, 6, 7] {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -181,10 +185,10 @@ impl Compared {
             With::Yardstick => ("× PyTorch natural", '≤'),
             With::Libtorch => ("× libtorch", '≤'),
             With::OneWorker => ("× one worker", '≥'),
-            With::Memory => ("peak memory", '≤'),
+            With::Memory => ("memory", '≤'),
         };
         let shown = |value: f64| match self.with {
-            With::Memory => format!("{:.0} MB", value / 1e6),
+            With::Memory => megabytes(value as u64),
             With::Yardstick | With::Libtorch | With::OneWorker if value >= 100.0 => {
                 format!("{value:.0}")
             }
@@ -199,6 +203,10 @@ impl Compared {
             met.unwrap_or_default().into(),
         )
     }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.0} MB", bytes as f64 / 1e6)
 }
 
 fn duration(seconds: f64) -> String {
