@@ -155,7 +155,7 @@ pub struct Settings {
     /// The memory that the rows of full CROWN may take. Default: the library's
     #[arg(long, value_name = "MIB", value_parser = positive)]
     pub memory_limit: Option<usize>,
-    /// The seed of the weights
+    /// The seed of weights and training images
     #[arg(long, default_value = "2019")]
     pub seed: u64,
 }

@@ -230,6 +230,7 @@ fn what_cannot_be_done_is_said() {
     };
     let error = measure([("OMP_NUM_THREADS", "1"), ("RAYON_NUM_THREADS", "2")]);
     assert!(error.contains("RAYON_NUM_THREADS is 2"), "{error}");
+    let full = "verify/cnn_2layer_width_1/crown";
     for (arguments, words) in [
         (
             &["run", "--case", "train/other"][..],
@@ -241,17 +242,11 @@ fn what_cannot_be_done_is_said() {
         ),
         (&["run", "--threads", "0"], &["at least 1"]),
         (
-            &["run", "--case", case, "--batch", "10000"],
-            &["6000", "fewer", "failed: train/"],
+            &["run", "--case", full, "--images", "2000"],
+            &["1000", "fewer", "failed: verify/"],
         ),
         (
-            &[
-                "run",
-                "--case",
-                "verify/cnn_2layer_width_1/crown",
-                "--weights",
-                "none.bpk",
-            ],
+            &["run", "--case", full, "--weights", "none.bpk"],
             &["none.bpk"],
         ),
         (&["table", "none.jsonl"], &["none.jsonl"]),

@@ -1,19 +1,21 @@
 //! The images that cases run on.
 
 use crown_ibp::data::{DataSource, DatasetName, ImageDataset, Split, load_first};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
 use crate::arguments::Settings;
 use crate::error::BenchError;
 
-/// The first images to train on: embedded digits, of the form of MNIST's, for the time of a step
-/// does not depend on what they show.
-pub(super) fn to_train(count: usize) -> Result<ImageDataset, BenchError> {
-    first(
-        DatasetName::Digits,
-        Split::Train,
-        count,
-        DataSource::new(None),
-    )
+/// Images to train on, with pixels and labels drawn at random: the time of a step does not depend on
+/// what they show.
+pub(super) fn to_train(count: usize, seed: u64) -> ImageDataset {
+    let shape = DatasetName::Digits.shape();
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut pixels = vec![0; count * shape.iter().product::<usize>()];
+    random.fill(&mut pixels[..]);
+    let labels = (0..count).map(|_| random.random_range(0..10)).collect();
+    ImageDataset::new(pixels, labels, shape)
 }
 
 /// The first test images of MNIST, where there is a folder of it, or of the embedded digits.
@@ -23,16 +25,7 @@ pub(super) fn to_verify(settings: &Settings, count: usize) -> Result<ImageDatase
         None => DatasetName::Digits,
     };
     let source = DataSource::new(settings.data_dir.clone());
-    first(dataset, Split::Test, count, source)
-}
-
-fn first(
-    dataset: DatasetName,
-    split: Split,
-    count: usize,
-    source: DataSource,
-) -> Result<ImageDataset, BenchError> {
-    let images = load_first(dataset, split, Some(count), &source)?;
+    let images = load_first(dataset, Split::Test, Some(count), &source)?;
     match images.labels().len() {
         found if found < count => Err(BenchError::TooFewImages {
             wanted: count,

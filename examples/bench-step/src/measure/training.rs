@@ -32,7 +32,7 @@ pub(super) fn measure(
     let device = device.clone().autodiff();
     device.seed(settings.seed);
     let model: Model = network.config().init(&device);
-    let (images, labels) = images::to_train(batch)?.tensors(0..batch, &device);
+    let (images, labels) = images::to_train(batch, settings.seed).tensors(0..batch, &device);
     let objective = loss.objective(settings.mixed, STEP);
     let coefficients = objective.coefficients(STEP);
     let mut learner: Learner<RobustLearner<Model, 4>> =

@@ -36,7 +36,7 @@ pub(super) fn measure(
     let batch = settings.batch.unwrap_or(network.batch());
     // The step after the last one ends it.
     let steps = settings.warmup + settings.repeats + 1;
-    let images = images::to_train(batch)?;
+    let images = images::to_train(batch, settings.seed);
     let (example, _) = images.tensors(0..1, device);
     let interrupter = Interrupter::new();
     let clock = StepClock {
