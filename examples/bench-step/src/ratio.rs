@@ -12,7 +12,8 @@ pub fn yardstick<'a>(record: &Record, records: &'a [Record]) -> Option<&'a Recor
 /// That to which a record's time has a steady ratio: the natural step of the same network, program,
 /// backend and threads; for several workers, the same step on one.
 ///
-/// None for those steps themselves.
+/// None for those steps themselves, and for verification but of random weights on the embedded
+/// digits: how long it takes depends on both.
 pub fn base<'a>(record: &Record, records: &'a [Record]) -> Option<&'a Record> {
     let case: Case = record.case.parse().ok()?;
     match case.task {
@@ -29,6 +30,11 @@ pub fn base<'a>(record: &Record, records: &'a [Record]) -> Option<&'a Record> {
                 .filter(same_size)
                 .find(|other| runs_alike(record, other))
         }
+        Task::Verify(_)
+            if record.weights.is_some() || record.images.as_deref() != Some("digits") =>
+        {
+            None
+        }
         Task::Train(_) | Task::Verify(_) => {
             natural_step(record, records, |other| runs_alike(record, other))
                 .filter(|other| other.case != record.case)
@@ -42,7 +48,7 @@ pub fn on_backend<'a>(record: &Record, backend: &str, records: &'a [Record]) -> 
         other.program == record.program
             && other.case == record.case
             && (other.batch, other.threads) == (record.batch, record.threads)
-            && other.weights == record.weights
+            && (&other.weights, &other.images) == (&record.weights, &record.images)
             && other.backend == backend
     })
 }

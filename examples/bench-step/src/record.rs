@@ -47,6 +47,9 @@ pub struct Record {
     /// The share of the natural loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kappa: Option<f64>,
+    /// The dataset of the images that were verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<String>,
     /// The number of images that were certified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certified: Option<usize>,

@@ -1,5 +1,7 @@
 //! The figures beside the targets.
 
+use std::fmt;
+
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::arguments::Figure;
@@ -8,7 +10,7 @@ use crate::ratio::{base, on_backend, times, yardstick};
 use crate::record::{OURS, Record};
 use crate::target::{FLEX_TO_LIBTORCH, TWO_WORKERS, Target, target};
 
-/// A figure of a record, and what it should be.
+/// A record and its figures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The name of the case.
@@ -19,13 +21,11 @@ pub struct Row {
     pub threads: usize,
     /// The seconds, by the figure that counts.
     pub seconds: f64,
-    /// The largest memory of the process in bytes, where it is known.
-    pub peak_bytes: Option<u64>,
-    /// What is compared; none where there is nothing to compare with.
-    pub compared: Option<Compared>,
+    /// The figures, as far as there is something to compare with.
+    pub figures: Vec<Compared>,
 }
 
-/// A comparison.
+/// A figure, and what it should be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Compared {
     /// With what.
@@ -45,8 +45,27 @@ pub enum With {
     Libtorch,
     /// The throughput, in multiples of that of one worker.
     OneWorker,
-    /// The memory, in bytes.
+    /// The largest memory of the process, in bytes.
     Memory,
+}
+
+impl With {
+    /// All of them, in the order of the table's columns.
+    const ALL: [Self; 4] = [
+        Self::Yardstick,
+        Self::Libtorch,
+        Self::OneWorker,
+        Self::Memory,
+    ];
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Yardstick => "× PyTorch natural",
+            Self::Libtorch => "× libtorch",
+            Self::OneWorker => "× one worker",
+            Self::Memory => "memory",
+        }
+    }
 }
 
 impl Compared {
@@ -75,25 +94,17 @@ pub fn rows(records: &[Record], by: Figure) -> Vec<Row> {
     });
     sorted
         .into_iter()
-        .flat_map(|record| {
-            let compared = compared(record, records, by);
-            let compared = match compared.is_empty() {
-                true => vec![None],
-                false => compared.into_iter().map(Some).collect(),
-            };
-            compared.into_iter().map(|compared| Row {
-                case: record.case.clone(),
-                backend: record.backend.clone(),
-                threads: record.threads,
-                seconds: by.of(record.seconds),
-                peak_bytes: record.peak_bytes,
-                compared,
-            })
+        .map(|record| Row {
+            case: record.case.clone(),
+            backend: record.backend.clone(),
+            threads: record.threads,
+            seconds: by.of(record.seconds),
+            figures: figures(record, records, by),
         })
         .collect()
 }
 
-fn compared(record: &Record, records: &[Record], by: Figure) -> Vec<Compared> {
+fn figures(record: &Record, records: &[Record], by: Figure) -> Vec<Compared> {
     let target = limits(record);
     let mut all = Vec::new();
     if let Some(yardstick) = yardstick(record, records) {
@@ -121,11 +132,11 @@ fn compared(record: &Record, records: &[Record], by: Figure) -> Vec<Compared> {
             limit: (record.workers == 2).then_some(TWO_WORKERS),
         });
     }
-    if let (Some(bytes), Some(limit)) = (record.peak_bytes, target.bytes) {
+    if let Some(bytes) = record.peak_bytes {
         all.push(Compared {
             with: With::Memory,
             value: bytes as f64,
-            limit: Some(limit as f64),
+            limit: target.bytes.map(|bytes| bytes as f64),
         });
     }
     all
@@ -147,30 +158,37 @@ fn limits(record: &Record) -> Target {
     }
 }
 
-/// The rows as a table in Markdown.
+/// The rows as a table in Markdown: a column for each kind of figure, with its limit in brackets, and
+/// one that says whether all limits are kept.
 pub fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN).set_header([
-        "case", "backend", "threads", "time", "memory", "figure", "is", "target", "met",
-    ]);
+    let mut header = vec!["case", "backend", "threads", "time"];
+    header.extend(With::ALL.map(With::title));
+    header.push("target met");
+    let columns = header.len();
+    table
+        .load_preset(presets::ASCII_MARKDOWN)
+        .set_header(header);
     for row in rows {
-        let (figure, value, limit, met) = match &row.compared {
-            None => Default::default(),
-            Some(compared) => compared.cells(),
-        };
-        table.add_row([
+        let mut cells = vec![
             row.case.clone(),
             row.backend.clone(),
             row.threads.to_string(),
             duration(row.seconds),
-            row.peak_bytes.map(megabytes).unwrap_or_default(),
-            figure,
-            value,
-            limit,
-            met,
-        ]);
+        ];
+        cells.extend(With::ALL.map(|with| {
+            let figure = row.figures.iter().find(|figure| figure.with == with);
+            figure.map(Compared::to_string).unwrap_or_default()
+        }));
+        let met: Vec<bool> = row.figures.iter().filter_map(Compared::is_met).collect();
+        cells.push(match &met[..] {
+            [] => String::new(),
+            met if met.iter().all(|&met| met) => "yes".into(),
+            _ => "no".into(),
+        });
+        table.add_row(cells);
     }
-    for column in [2, 3, 4, 6, 7] {
+    for column in 2..columns - 1 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -178,35 +196,26 @@ pub fn table(rows: &[Row]) -> Table {
     table
 }
 
-impl Compared {
-    /// The words for what is compared, its value, its limit, and whether it keeps it.
-    fn cells(&self) -> (String, String, String, String) {
-        let (figure, sign) = match self.with {
-            With::Yardstick => ("× PyTorch natural", '≤'),
-            With::Libtorch => ("× libtorch", '≤'),
-            With::OneWorker => ("× one worker", '≥'),
-            With::Memory => ("memory", '≤'),
-        };
+/// The value, and the limit in brackets.
+impl fmt::Display for Compared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |value: f64| match self.with {
-            With::Memory => megabytes(value as u64),
+            With::Memory => format!("{:.0} MB", value / 1e6),
             With::Yardstick | With::Libtorch | With::OneWorker if value >= 100.0 => {
                 format!("{value:.0}")
             }
             With::Yardstick | With::Libtorch | With::OneWorker => format!("{value:.2}"),
         };
-        let limit = self.limit.map(|limit| format!("{sign} {}", shown(limit)));
-        let met = self.is_met().map(|met| if met { "yes" } else { "no" });
-        (
-            figure.into(),
-            shown(self.value),
-            limit.unwrap_or_default(),
-            met.unwrap_or_default().into(),
-        )
+        let sign = match self.with {
+            With::Yardstick | With::Libtorch | With::Memory => '≤',
+            With::OneWorker => '≥',
+        };
+        f.write_str(&shown(self.value))?;
+        match self.limit {
+            Some(limit) => write!(f, " ({sign} {})", shown(limit)),
+            None => Ok(()),
+        }
     }
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{:.0} MB", bytes as f64 / 1e6)
 }
 
 fn duration(seconds: f64) -> String {

@@ -18,12 +18,18 @@ pub(super) fn to_train(count: usize, seed: u64) -> ImageDataset {
     ImageDataset::new(pixels, labels, shape)
 }
 
-/// The first test images of MNIST, where there is a folder of it, or of the embedded digits.
-pub(super) fn to_verify(settings: &Settings, count: usize) -> Result<ImageDataset, BenchError> {
-    let dataset = match settings.data_dir {
+/// The dataset whose images are verified: MNIST, where there is a folder of it, else the embedded
+/// digits.
+pub(super) fn verified(settings: &Settings) -> DatasetName {
+    match settings.data_dir {
         Some(_) => DatasetName::Mnist,
         None => DatasetName::Digits,
-    };
+    }
+}
+
+/// The first of its test images.
+pub(super) fn to_verify(settings: &Settings, count: usize) -> Result<ImageDataset, BenchError> {
+    let dataset = verified(settings);
     let source = DataSource::new(settings.data_dir.clone());
     let images = load_first(dataset, Split::Test, Some(count), &source)?;
     match images.labels().len() {

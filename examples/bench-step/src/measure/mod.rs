@@ -22,6 +22,7 @@ struct Measured {
     epsilon: Option<f64>,
     beta: Option<f64>,
     kappa: Option<f64>,
+    images: Option<String>,
     certified: Option<usize>,
     weights: Option<String>,
 }
@@ -62,6 +63,7 @@ pub fn measure(job: &Job) -> Result<Record, BenchError> {
         epsilon: measured.epsilon,
         beta: measured.beta,
         kappa: measured.kappa,
+        images: measured.images,
         certified: measured.certified,
         weights: measured.weights,
     })

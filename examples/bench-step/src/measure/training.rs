@@ -63,6 +63,7 @@ impl Measured {
             epsilon: bounded.then_some(coefficients.epsilon),
             beta: (loss == Loss::CrownIbp).then_some(coefficients.beta),
             kappa: bounded.then_some(coefficients.kappa),
+            images: None,
             certified: None,
             weights: None,
         }

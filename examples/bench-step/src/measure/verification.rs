@@ -29,9 +29,9 @@ pub(super) fn measure(
     let region = Perturbation::linf(what.epsilon).with_range(0.0, 1.0);
     let config = BoundConfig::new(what.method)
         .with_memory_limit(settings.memory_limit.map(|mebibytes| mebibytes << 20));
-    let images = images::to_verify(settings, count)?;
+    let data = images::to_verify(settings, count)?;
     let certified_of = |count| -> Result<usize, BenchError> {
-        let (images, labels) = images.tensors(0..count, device);
+        let (images, labels) = data.tensors(0..count, device);
         let analysis = verifier.analyse(images, &region)?;
         let margins = analysis.lower(&Specification::Margins(labels), &config)?;
         Ok(certified(margins).int().sum().into_scalar::<i64>() as usize)
@@ -54,6 +54,7 @@ pub(super) fn measure(
         epsilon: Some(what.epsilon),
         beta: None,
         kappa: None,
+        images: Some(images::verified(settings).to_string()),
         certified,
         weights: weights.map(|file| file.display().to_string()),
     })
