@@ -1,4 +1,5 @@
 //! The loops against Burn's operations: values and gradients.
+#![allow(clippy::unwrap_used)]
 
 use burn::tensor::{DType, Device, Distribution, Tensor};
 use proptest::prelude::*;
