@@ -99,8 +99,11 @@ impl Work<5, 2> for Relaxed {
 impl Work<4, 3> for SignedGradient {
     fn run<E: Number>(self, inputs: [&[E]; 4], outputs: [Space<'_, E>; 3]) {
         let [form, positive, negative, outer] = inputs;
-        let row = self.0.row();
-        let outer = |index: usize, at: usize| outer[index * row..][..row][at];
+        let features = self.0.features;
+        let outer = |row: usize| {
+            let outer = &outer[row * features..][..features];
+            move |at: usize| outer[at]
+        };
         gradient(self.0, [form, positive, negative], outer, outputs);
     }
 }
@@ -108,7 +111,10 @@ impl Work<4, 3> for SignedGradient {
 impl Work<4, 3> for SumGradient {
     fn run<E: Number>(self, inputs: [&[E]; 4], outputs: [Space<'_, E>; 3]) {
         let [form, positive, negative, outer] = inputs;
-        let outer = |index: usize, _: usize| outer[index];
+        let outer = |row: usize| {
+            let outer = outer[row];
+            move |_: usize| outer
+        };
         gradient(self.0, [form, positive, negative], outer, outputs);
     }
 }
@@ -173,11 +179,11 @@ fn sum<E: Number>(form: &[E], [positive, negative]: [&[E]; 2]) -> E {
     lanes.into_iter().fold(rest, |sum, lane| sum + lane)
 }
 
-/// The gradients of coefficients and factors, for the gradient `outer` of a row's elements.
-fn gradient<E: Number>(
+/// The gradients of coefficients and factors, for the gradient that `outer` gives of a row's elements.
+fn gradient<E: Number, R: Fn(usize) -> E>(
     sizes: Sizes,
     [form, positive, negative]: [&[E]; 3],
-    outer: impl Fn(usize, usize) -> E + Sync,
+    outer: impl Fn(usize) -> R + Sync,
     [of_form, of_positive, of_negative]: [Space<'_, E>; 3],
 ) {
     let Sizes { rows, features } = sizes;
@@ -196,10 +202,12 @@ fn gradient<E: Number>(
             let [positive, negative] = sizes.image([positive, negative], first);
             let form = &form[first * features..][..rows * features];
             for (row, out) in of_form.chunks_mut(sizes.row()).enumerate() {
-                let form = &form[row * features..][..features];
+                // Slices of one known length: the loop then takes several elements at once.
+                let (form, out) = (&form[row * features..][..features], &mut out[..features]);
+                let outer = outer(first + row);
                 for at in 0..features {
                     let factor = pick(form[at], positive[at], negative[at]);
-                    out[at].write(outer(first + row, at) * factor);
+                    out[at].write(outer(at) * factor);
                 }
             }
             if of_positive.is_empty() && of_negative.is_empty() {
@@ -207,10 +215,12 @@ fn gradient<E: Number>(
             }
             let mut sums = [vec![E::ZERO; features], vec![E::ZERO; features]];
             let [above, below] = &mut sums;
+            let (above, below) = (&mut above[..features], &mut below[..features]);
             for row in 0..rows {
                 let form = &form[row * features..][..features];
+                let outer = outer(first + row);
                 for at in 0..features {
-                    let term = form[at] * outer(first + row, at);
+                    let term = form[at] * outer(at);
                     above[at] += pick(form[at], term, E::ZERO);
                     below[at] += pick(form[at], E::ZERO, term);
                 }
