@@ -53,7 +53,7 @@ pub enum ConfigError {
 }
 
 /// One thing that is wrong in an experiment file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Problem {
     /// The path of the key, such as `training_params:epsilon`.
     pub key: String,

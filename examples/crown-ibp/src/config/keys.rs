@@ -134,8 +134,16 @@ pub(super) fn nearest_key(section: &str, key: &str, known: &[&str]) -> Option<St
         .or_else(|| nearest_word(key, known).map(|near| join(section, near)))
 }
 
+/// More letters than a misspelt word has.
+const LONGEST_WORD: usize = 200;
+
 /// The most similar of some words.
+///
+/// None is like a word of hundreds of letters.
 pub(super) fn nearest_word<'a>(word: &str, words: &[&'a str]) -> Option<&'a str> {
+    if word.len() > LONGEST_WORD {
+        return None;
+    }
     let word = spelling(word);
     // A word that was cut short says more than one that merely looks alike.
     let similarity = |other: &str| match spelling(other).starts_with(&word) {

@@ -13,6 +13,9 @@ pub(super) struct Element {
     pub(super) values: Map<String, Value>,
 }
 
+/// The most repeats of an element.
+const MOST_REPEATS: usize = 1000;
+
 /// The elements to use: without the ignored ones, and with all repeats.
 ///
 /// In the texts of a repeated element, `@@` stands for the number of the repeat, from 1; a text
@@ -38,7 +41,9 @@ pub(super) fn elements(file: &Map<String, Value>, problems: &Problems) -> Vec<El
         };
         let section = Section::new(&path, values, None, problems);
         let ignore = section.get_or("ignore", false);
-        let repeats = values.get("repeats").map(|_| section.positive("repeats"));
+        let repeats = values
+            .get("repeats")
+            .map(|_| section.count("repeats", MOST_REPEATS));
         match (ignore, repeats) {
             (Some(false), None) => elements.push(Element {
                 path,

@@ -14,6 +14,9 @@ pub struct Override {
     value: Value,
 }
 
+/// More names than the path of any key has.
+const DEEPEST: usize = 16;
+
 /// Why a text is no override.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0:?} is no override; write section:key=value, such as training_params:epsilon=0.4")]
@@ -27,7 +30,8 @@ impl FromStr for Override {
         let refused = || OverrideError(text.into());
         let (path, value) = text.trim().split_once('=').ok_or_else(refused)?;
         let path: Vec<_> = path.split(':').map(|key| key.trim().to_string()).collect();
-        if path.iter().any(String::is_empty) {
+        // No section lies deeper; one for each of many names would be too deep to be let go of.
+        if path.iter().any(String::is_empty) || path.len() > DEEPEST {
             return Err(refused());
         }
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.into()));
@@ -132,7 +136,8 @@ mod tests {
 
     #[test]
     fn what_is_no_override_is_refused() {
-        for text in ["training_params:epsilon", "=3", "a::b=3", ":a=1"] {
+        let deep = format!("{}b=1", "a:".repeat(DEEPEST));
+        for text in ["training_params:epsilon", "=3", "a::b=3", ":a=1", &deep] {
             let error = text.parse::<Override>().unwrap_err().to_string();
             assert!(
                 error.contains(text) && error.contains("key=value"),

@@ -1,10 +1,17 @@
 //! The classes of the reference program, with the parameters of its functions.
 
+use serde_json::Value;
+
 use super::model_source::ModelSource;
 use crate::models::{
     CLASSES, Cnn1LayerConfig, Cnn2LayerConfig, Cnn3LayerFixedConfig, Cnn4LayerConfig,
     Cnn10LayerConfig, IbpDebugConfig, IbpLargeConfig, MlpAnyConfig, MlpUniformConfig, ModelConfig,
 };
+
+/// The most neurons of a layer, and the largest factor on the channels of one.
+const MOST_NEURONS: usize = 1_000_000;
+/// The most layers of a network.
+const MOST_LAYERS: usize = 1000;
 
 const CLASS_NAMES: &[&str] = &[
     "model_mlp_any",
@@ -31,6 +38,12 @@ impl ModelSource<'_> {
                     .get_if("neurons", words, |neurons: &Vec<usize>| {
                         !neurons.is_empty() && !neurons.contains(&0)
                     });
+                if let Some(neurons) = &neurons {
+                    let words = format!("must list no layer of more than {MOST_NEURONS} neurons");
+                    let most = neurons.iter().max();
+                    let fits = most.is_none_or(|most| *most <= MOST_NEURONS);
+                    self.params.ensure("neurons", &words, fits);
+                }
                 let classes = self.classes();
                 let config = MlpAnyConfig::new(in_dim?, neurons?).with_out_dim(classes?);
                 Some(ModelConfig::MlpAny(config))
@@ -39,9 +52,10 @@ impl ModelSource<'_> {
                 self.allow(&["in_dim", "layer", "neurons", "out_dim"]);
                 let in_dim = self.flat_size();
                 let words = "must be at least 2: it counts the output layer";
-                let layers = self
-                    .params
-                    .get_if("layer", words, |&count: &usize| count >= 2);
+                let layers = self.params.count("layer", MOST_LAYERS);
+                if let Some(count) = layers {
+                    self.params.ensure("layer", words, count >= 2);
+                }
                 let (neurons, classes) = (self.size("neurons"), self.classes());
                 let config = MlpUniformConfig::new(in_dim?, layers?, neurons?);
                 Some(ModelConfig::MlpUniform(config.with_out_dim(classes?)))
@@ -68,7 +82,10 @@ impl ModelSource<'_> {
                         .get_if("kernel_size", "must be 3 or 5", |kernel: &usize| {
                             [3, 5].contains(kernel)
                         });
-                let hidden = self.params.positive_or_null("linear_size");
+                let hidden = match self.params.raw("linear_size") {
+                    None | Some(Value::Null) => Some(None),
+                    Some(_) => self.size("linear_size").map(Some),
+                };
                 let config = Cnn3LayerFixedConfig::new(in_ch?, in_dim?, kernel_size?, width?);
                 Some(ModelConfig::Cnn3LayerFixed(
                     config.with_linear_size(hidden?),
@@ -115,7 +132,7 @@ impl ModelSource<'_> {
     }
 
     fn size(&self, key: &str) -> Option<usize> {
-        self.params.positive(key)
+        self.params.count(key, MOST_NEURONS)
     }
 
     fn size_or(&self, key: &str, default: usize) -> Option<usize> {

@@ -1,6 +1,7 @@
 //! Reading a section of an experiment file, layer by layer.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
@@ -10,20 +11,27 @@ use super::value::{FromJson, shown};
 
 /// Gathers all that is wrong, so that one run reports everything.
 #[derive(Default)]
-pub(super) struct Problems(RefCell<Vec<Problem>>);
+pub(super) struct Problems(RefCell<Known>);
+
+#[derive(Default)]
+struct Known {
+    problems: Vec<Problem>,
+    /// The same once more: a file may have a hundred thousand wrong keys.
+    set: HashSet<Problem>,
+}
 
 impl Problems {
     /// Adds a problem, unless it is known: models share the top-level sections.
     pub(super) fn add(&self, key: String, message: String) {
         let problem = Problem { key, message };
-        let mut problems = self.0.borrow_mut();
-        if !problems.contains(&problem) {
-            problems.push(problem);
+        let mut known = self.0.borrow_mut();
+        if known.set.insert(problem.clone()) {
+            known.problems.push(problem);
         }
     }
 
     pub(super) fn into_vec(self) -> Vec<Problem> {
-        self.0.into_inner()
+        self.0.into_inner().problems
     }
 }
 
@@ -159,6 +167,14 @@ impl<'a> Section<'a> {
     /// The number of a key that must be there and above 0.
     pub(super) fn positive(&self, key: &str) -> Option<usize> {
         self.get_if(key, "must be at least 1", |&number: &usize| number >= 1)
+    }
+
+    /// The number of a key that must be there, from 1 to a limit. What a file counts is made: without
+    /// a limit, a line of it could take all memory.
+    pub(super) fn count(&self, key: &str, most: usize) -> Option<usize> {
+        let number = self.positive(key)?;
+        let words = format!("must be at most {most}");
+        self.ensure(key, &words, number <= most).then_some(number)
     }
 
     /// The number of a key, above 0; `Some(None)` where it is null or there is none.

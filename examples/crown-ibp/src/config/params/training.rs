@@ -9,12 +9,15 @@ use crate::config::keys;
 use crate::config::section::Section;
 use crate::data::DatasetName;
 
+/// More epochs than anybody trains: there is a learning rate for each.
+const MOST_EPOCHS: usize = 1_000_000;
+
 /// `training_params`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TrainingParams {
     /// The loss.
     pub method: TrainingMethod,
-    /// The number of epochs, at least 1.
+    /// The number of epochs, from 1 to a million.
     pub epochs: usize,
     /// The learning rate before it decays, above 0.
     pub lr: f64,
@@ -33,9 +36,9 @@ pub struct TrainingParams {
     pub starting_epsilon: f64,
     /// ε at the end of the ramp, in pixel units; not below the starting one.
     pub epsilon: f64,
-    /// The epoch, from 0, at whose beginning the ramp starts.
+    /// The epoch, from 0 to a million, at whose beginning the ramp starts.
     pub schedule_start: usize,
-    /// One more than the epochs that the ramp lasts, at least 1.
+    /// One more than the epochs that the ramp lasts, from 1 to a million.
     pub schedule_length: usize,
     /// The shape of the ramp.
     pub schedule_type: ScheduleType,
@@ -84,7 +87,7 @@ impl TrainingParams {
     ) -> Option<Self> {
         section.allow(keys::TRAINING);
         let method = section.get("method");
-        let epochs = section.positive("epochs");
+        let epochs = section.count("epochs", MOST_EPOCHS);
         let lr = section.get_if("lr", "must be above 0", |&lr: &f64| lr > 0.0);
         let lr_decay_step =
             section.get_if("lr_decay_step", "must be at least 1, or null", |step| {
@@ -125,8 +128,14 @@ impl TrainingParams {
                 starting <= target,
             );
         }
-        let schedule_start = section.get_or("schedule_start", 0);
-        let schedule_length = section.positive("schedule_length");
+        let schedule_start = match section.raw("schedule_start") {
+            Some(_) => {
+                let words = format!("must be at most {MOST_EPOCHS}");
+                section.get_if("schedule_start", &words, |&start| start <= MOST_EPOCHS)
+            }
+            None => Some(0),
+        };
+        let schedule_length = section.count("schedule_length", MOST_EPOCHS);
         let schedule_type = section.get("schedule_type");
         let norm = section.get("norm");
         let verbose = section.get("verbose");
