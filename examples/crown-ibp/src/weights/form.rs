@@ -13,6 +13,8 @@ use burn::store::{
     PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
 
+use burn::tensor::Bytes;
+
 use super::WeightsError;
 
 /// The form of a file of weights.
@@ -92,7 +94,13 @@ impl WeightsForm {
             // The numbers of a `Sequential` have gaps on purpose: they tell the layers apart.
             Self::Pytorch => all(PytorchStore::from_file(path).map_indices_contiguous(false)),
             Self::Safetensors => all(SafetensorsStore::from_file(path)),
-            Self::Burnpack => all(BurnpackStore::from_file(path).auto_extension(false)),
+            // From memory: of a file, Burn reserves what the header asks for before it reads.
+            Self::Burnpack => {
+                let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+                all(BurnpackStore::from_bytes(Some(Bytes::from_bytes_vec(
+                    bytes,
+                ))))
+            }
         }
     }
 
