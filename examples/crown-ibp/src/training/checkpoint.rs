@@ -7,13 +7,19 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use burn::module::Module;
+use burn::optim::ModuleOptimizer;
+use burn::optim::lr_scheduler::LrSchedulerRecord;
+use burn::store::{ModuleRecord, RecordError};
 use burn::tensor::Bytes;
 use flate2::Crc;
 use serde::{Deserialize, Serialize};
 
 use super::identity::RunIdentity;
+use super::panic::message;
 use crate::config::ModelFiles;
 use crate::storage::{StorageError, write_atomically, write_bytes};
 
@@ -130,18 +136,48 @@ impl Checkpoint {
         }
     }
 
+    /// Whether Burn's learner, with this model and this optimizer, can take the records. Its training
+    /// loop panics where it cannot, once the files of the run are open.
+    ///
+    /// # Errors
+    ///
+    /// Why not, in the words of a damaged file.
+    pub(super) fn check<M: Module>(
+        &self,
+        path: &Path,
+        model: M,
+        optimizer: ModuleOptimizer,
+    ) -> Result<(), StorageError> {
+        let record = |part| match self.records.get(&part) {
+            Some(record) => record.clone(),
+            None => Bytes::from_bytes_vec(Vec::new()),
+        };
+        let load = || {
+            model.try_load_record(ModuleRecord::from_bytes(record(Part::Model))?)?;
+            optimizer.from_bytes(record(Part::Optimizer))?;
+            LrSchedulerRecord::from_bytes(record(Part::LearningRate))?;
+            Ok::<(), RecordError>(())
+        };
+        // Burn looks at the shapes of a record, and panics at a type that the model does not have.
+        let reason = match catch_unwind(AssertUnwindSafe(load)) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => message(panic.as_ref()),
+        };
+        Err(StorageError::Damaged {
+            path: path.into(),
+            reason,
+        })
+    }
+
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let short = "it is cut short";
         let body = bytes
             .strip_prefix(MAGIC)
-            .ok_or("it does not begin as a checkpoint of this version does")?;
-        let short = "it is cut short";
-        let (body, sum) = body.split_last_chunk::<4>().ok_or(short)?;
-        let mut crc = Crc::new();
-        crc.update(MAGIC);
-        crc.update(body);
-        if crc.sum() != u32::from_le_bytes(*sum) {
-            return Err("its sum is not that of its content".into());
-        }
+            .ok_or(match MAGIC.starts_with(bytes) {
+                true => short,
+                false => "it does not begin as a checkpoint of this version does",
+            })?;
         let mut rest = body;
         let mut part = || {
             let (length, behind) = rest.split_first_chunk::<8>().ok_or(short)?;
@@ -150,11 +186,26 @@ impl Checkpoint {
             rest = behind;
             Ok::<_, &str>(part)
         };
-        let state = serde_json::from_slice(part()?).map_err(|error| error.to_string())?;
-        let mut records = Records::new();
-        for name in Part::ALL {
-            records.insert(name, Bytes::from_bytes_vec(part()?.to_vec()));
+        let state = part()?;
+        let records = [part()?, part()?, part()?];
+        let Ok(sum) = <[u8; 4]>::try_from(rest) else {
+            return Err(match rest.len() {
+                0..4 => short,
+                _ => "more follows behind its end",
+            }
+            .into());
+        };
+        let mut crc = Crc::new();
+        crc.update(&bytes[..bytes.len() - sum.len()]);
+        if crc.sum() != u32::from_le_bytes(sum) {
+            return Err("its sum is not that of its content".into());
         }
+        let state: RunState = serde_json::from_slice(state).map_err(|error| error.to_string())?;
+        if state.epochs == 0 {
+            return Err("it is of no epoch".into());
+        }
+        let record = |bytes: &[u8]| Bytes::from_bytes_vec(bytes.to_vec());
+        let records = Part::ALL.into_iter().zip(records.map(record)).collect();
         Ok(Self { state, records })
     }
 }

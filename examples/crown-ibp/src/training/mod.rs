@@ -7,6 +7,7 @@ mod identity;
 mod log;
 mod objective;
 mod optimizer;
+mod panic;
 mod recorder;
 mod run;
 

@@ -22,6 +22,7 @@ use super::identity::RunIdentity;
 use super::log::TrainingLog;
 use super::objective::{objective, verifies};
 use super::optimizer::optimizer;
+use super::panic::message;
 use super::recorder::{EveryEpoch, Recorder};
 use super::{Images, TrainError, prepared};
 use crate::config::{ModelEntry, ModelFiles};
@@ -222,6 +223,10 @@ impl<'a, A: Architecture> TrainingRun<'a, A> {
             Some(file) if checkpoint.is_none() => load_weights(&self.entry.model, &device, file)?,
             _ => self.entry.init(&device),
         };
+        let optimizer = optimizer(params);
+        if let Some(checkpoint) = &checkpoint {
+            checkpoint.check(&self.files.checkpoint, model.clone(), optimizer.clone())?;
+        }
         let learner = RobustLearner::try_new(model, objective, example)?;
 
         let recorder = Arc::new(self.recorder(&learner.model().to_string(), checkpoint)?);
@@ -230,10 +235,7 @@ impl<'a, A: Architecture> TrainingRun<'a, A> {
         let learner = learner.with_guard(guard.clone());
         let figures = EpochFigures::new(verifies(eval_params));
         let rates = (0..params.epochs).map(|epoch| params.learning_rate(epoch));
-        let learner = learner.learner(
-            optimizer(params),
-            EpochLearningRate::new(rates, steps_per_epoch),
-        );
+        let learner = learner.learner(optimizer, EpochLearningRate::new(rates, steps_per_epoch));
         let strategy = EveryEpoch {
             recorder: recorder.clone(),
             figures: figures.clone(),
@@ -326,13 +328,4 @@ fn content(images: &ImageDataset, limit: Option<usize>) -> String {
     (0..count).for_each(|index| sum.update(images.image(index)));
     sum.update(&images.labels()[..count]);
     format!("{count}, with the sum {:08x}", sum.sum())
-}
-
-/// What a panic says.
-fn message(panic: &(dyn std::any::Any + Send)) -> String {
-    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => (*text).into(),
-        (_, Some(text)) => text.clone(),
-        _ => "a panic without a message".into(),
-    }
 }
