@@ -15,7 +15,7 @@ use burn::store::{
 
 use burn::tensor::Bytes;
 
-use super::WeightsError;
+use super::{WeightsError, unpacked};
 
 /// The form of a file of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,10 @@ impl WeightsForm {
         }
         match self {
             // The numbers of a `Sequential` have gaps on purpose: they tell the layers apart.
-            Self::Pytorch => all(PytorchStore::from_file(path).map_indices_contiguous(false)),
+            Self::Pytorch => {
+                unpacked::check(path)?;
+                all(PytorchStore::from_file(path).map_indices_contiguous(false))
+            }
             Self::Safetensors => all(SafetensorsStore::from_file(path)),
             // From memory: of a file, Burn reserves what the header asks for before it reads.
             Self::Burnpack => {

@@ -23,6 +23,7 @@ mod form;
 mod keys;
 mod load;
 mod save;
+mod unpacked;
 
 pub use error::WeightsError;
 pub use find::{Choice, find_weights};
