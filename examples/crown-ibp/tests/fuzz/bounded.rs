@@ -100,7 +100,7 @@ impl Bounded {
             }
             ControlFlow::Continue(())
         });
-        println!(
+        eprintln!(
             "fuzz {}: {cases} inputs, {refused} refused, {} accepted; {:.1} s, at most {:.1} MiB",
             self.name,
             cases - refused,

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use flate2::Compression;
-use flate2::write::{GzEncoder, ZlibEncoder};
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use flate2::{Compression, Crc};
 use serde_json::json;
 
 use crate::MEBIBYTE;
@@ -210,6 +210,49 @@ fn weights_reserve_no_more_than_they_hold() {
         &refusal("safetensors-shape", targets::weights, safetensors),
         "a safetensors file",
     );
+}
+
+/// A zip archive with one compressed file.
+fn zip(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut sum = Crc::new();
+    sum.update(content);
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content).unwrap();
+    let packed = encoder.finish().unwrap();
+    let numbers = |numbers: &[u32]| -> Vec<u8> {
+        numbers
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect()
+    };
+    // Version, flags and method, date; sum, sizes, length of the name.
+    let mut header = [20, 0, 0, 0, 8, 0, 0, 0, 0, 0].to_vec();
+    let sizes = [
+        sum.sum(),
+        packed.len() as u32,
+        content.len() as u32,
+        name.len() as u32,
+    ];
+    header.extend(numbers(&sizes));
+    let start = [b"PK\x03\x04", &header[..], name.as_bytes(), &packed].concat();
+    let directory = [b"PK\x01\x02\x14\0", &header[..], &[0; 14], name.as_bytes()].concat();
+    let end = numbers(&[0, 1 | 1 << 16, directory.len() as u32, start.len() as u32]);
+    [&start[..], &directory, b"PK\x05\x06", &end, &[0; 2]].concat()
+}
+
+/// Compressed, a pickle of a hundred million times the same is a hundred kilobytes.
+#[test]
+fn a_pickle_that_unpacks_to_gigabytes_is_refused() {
+    let pickle = [b"\x80\x02", &vec![b'N'; 100 * MEBIBYTE][..99_000_000], b"."].concat();
+    let file = zip("archive/data.pkl", &pickle);
+    assert!(file.len() < MEBIBYTE);
+    let words = refusal("pickle-bomb", targets::weights, file);
+    assert_says(&words, "its data.pkl unpacks to 99000003 bytes");
+    // One that is small enough is looked at.
+    let pickle = [&pickle[..100_000], b"."].concat();
+    let packed = zip("archive/data.pkl", &pickle);
+    let words = refusal("pickle-packed", targets::weights, packed);
+    assert_says(&words, "Expected a dictionary");
 }
 
 /// A pickle in which each of many lists holds the one before twice.

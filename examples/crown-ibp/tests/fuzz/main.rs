@@ -52,6 +52,6 @@ fn weights() {
 
 #[test]
 fn certificates() {
-    let valid = || vec![targets::valid_certificate()];
-    Bounded::new("certificate", targets::certificate, 16 * MEBIBYTE).run(4000, valid);
+    let target = Bounded::new("certificate", targets::certificate, 16 * MEBIBYTE);
+    target.run(4000, targets::valid_certificates);
 }

@@ -42,7 +42,7 @@ const TEXTS: [&str; 16] = [
 ];
 
 /// What texts are made of, and what they are not.
-const BYTES: &[u8] = b"0123456789eE+-.,:[]{}\"ntf \\u\xff\x00";
+const BYTES: &[u8] = b"0123456789eE+-.,:[]{}\"ntf \\u\n\xff\x00";
 
 /// The longest piece that is repeated, and the longest result.
 const PIECE: usize = 64;

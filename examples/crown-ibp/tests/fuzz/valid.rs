@@ -134,6 +134,7 @@ pub(crate) fn weights() -> Vec<Vec<u8>> {
     save_module(model, &path).unwrap();
     files.push(std::fs::read(path).unwrap());
     files.push(safetensors());
+    files.push(tar_of_tensors());
     files
 }
 
@@ -161,4 +162,64 @@ fn safetensors() -> Vec<u8> {
         .into_iter()
         .chain(numbers)
         .collect()
+}
+
+/// A text of a pickle.
+fn text(text: &str) -> Vec<u8> {
+    let length = (text.len() as u32).to_le_bytes();
+    [b"X", &length[..], text.as_bytes()].concat()
+}
+
+/// A pickle of a tuple of texts and, behind them, a class of `torch`.
+fn tuple(texts: &[&str], class: &str) -> Vec<u8> {
+    let texts = texts.iter().flat_map(|word| text(word)).collect::<Vec<_>>();
+    [
+        b"\x80\x02(",
+        &texts[..],
+        b"ctorch\n",
+        class.as_bytes(),
+        b"\nt.",
+    ]
+    .concat()
+}
+
+/// The container of PyTorch before 0.1.10: one storage, and the tensors in it.
+fn tar_of_tensors() -> Vec<u8> {
+    let numbers = (0..19).flat_map(|number| (number as f32).to_le_bytes());
+    let mut storages = b"\x80\x02K\x01.".to_vec();
+    storages.extend(tuple(&["7", "cpu"], "FloatStorage"));
+    storages.extend(19_i64.to_le_bytes());
+    storages.extend(numbers);
+    storages.extend(b"\x80\x02].");
+
+    let mut tensors = b"\x80\x02K\x04.".to_vec();
+    let mut pickle = b"\x80\x02}(".to_vec();
+    for (key, shape, stride, offset) in [
+        ("1.weight", &[2_i64, 4][..], &[4_i64, 1][..], 0_i64),
+        ("1.bias", &[2], &[1], 8),
+        ("3.weight", &[3, 2], &[2, 1], 10),
+        ("3.bias", &[3], &[1], 16),
+    ] {
+        tensors.extend(tuple(&[key, "7"], "FloatTensor"));
+        tensors.extend((shape.len() as i32).to_le_bytes());
+        tensors.extend([0; 4]);
+        let numbers = shape.iter().chain(stride).chain([&offset]);
+        tensors.extend(numbers.flat_map(|number| number.to_le_bytes()));
+        pickle.extend([text(key), text(key), b"Q".to_vec()].concat());
+    }
+    pickle.extend(b"u.");
+
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, content) in [
+        ("storages", storages),
+        ("tensors", tensors),
+        ("pickle", pickle),
+    ] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        archive
+            .append_data(&mut header, name, &content[..])
+            .unwrap();
+    }
+    archive.into_inner().unwrap()
 }

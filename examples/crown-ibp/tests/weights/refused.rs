@@ -1,7 +1,6 @@
 //! Wrong and damaged files: each is refused with a message that says what to do, and none panics.
 
 use std::fs::File;
-use std::io::{Seek, Write};
 use std::path::Path;
 
 use crown_ibp::storage::save_module;

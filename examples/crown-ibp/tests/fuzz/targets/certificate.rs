@@ -14,9 +14,9 @@ use crown_ibp::region::{certified_region, perturbation};
 
 use super::Outcome;
 
-/// A certificate, and what checks it.
+/// Certificates, and what checks them.
 struct Issued {
-    line: Vec<u8>,
+    lines: Vec<Vec<u8>>,
     checker: Checker,
 }
 
@@ -35,21 +35,19 @@ static ISSUED: LazyLock<Issued> = LazyLock::new(|| {
     };
     let (of_images, single) = (images.clone(), Precision::F32);
     let issuer = Issuer::new(identity, dataset, of_images, region, &config, single).unwrap();
-    let mut line = Vec::new();
+    let mut lines = Vec::new();
     let by = Some(&verification);
     evaluate_each(&model, &images, 3, &device, by, "", |index, margins| {
-        if index == 0 {
-            line = serde_json::to_vec(&issuer.certificate(index, margins)).unwrap();
-        }
+        lines.push(serde_json::to_vec(&issuer.certificate(index, margins)).unwrap());
     })
     .unwrap();
     let checker = Checker::new("mlp", &model, dataset, images, &device).unwrap();
-    Issued { line, checker }
+    Issued { lines, checker }
 });
 
-/// The line of a certificate that is confirmed.
-pub(crate) fn valid_certificate() -> Vec<u8> {
-    ISSUED.line.clone()
+/// Files of one certificate each, which is confirmed.
+pub(crate) fn valid_certificates() -> Vec<Vec<u8>> {
+    ISSUED.lines.clone()
 }
 
 /// A file of certificates, each of which is checked if it can be read.

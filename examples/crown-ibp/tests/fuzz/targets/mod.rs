@@ -10,7 +10,7 @@ mod data;
 mod files;
 mod weights;
 
-pub(crate) use certificate::{certificate, valid_certificate};
+pub(crate) use certificate::{certificate, valid_certificates};
 pub(crate) use checkpoint::{checkpoint, resumed, valid_checkpoint};
 pub(crate) use config::config;
 pub(crate) use data::{ARCHIVE, PACKED, PLAIN, cifar, idx, svhn};
