@@ -22,9 +22,6 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// Far more than any input takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What an input may take for each of its bytes: parsed JSON, and copies of it.
-const PER_BYTE: usize = 400;
-
 /// The number of inputs of each target in place of the stated one.
 const CASES: &str = "BURN_CROWN_FUZZ_CASES";
 /// The folder in which each target's valid inputs are put, for a fuzzer to begin from.
@@ -37,7 +34,16 @@ pub(crate) struct Bounded {
     name: &'static str,
     target: fn(&[u8]) -> Outcome,
     valid: Vec<Vec<u8>>,
-    memory: usize,
+    memory: Memory,
+}
+
+/// How many bytes of memory an input may take.
+#[derive(Clone, Copy)]
+pub(crate) struct Memory {
+    /// Whatever its length is.
+    pub(crate) least: usize,
+    /// For each of its bytes.
+    pub(crate) per_byte: usize,
 }
 
 /// What came of an input.
@@ -47,8 +53,8 @@ struct Case {
 }
 
 impl Bounded {
-    /// A target that may take so many bytes of memory besides what an input's length is worth.
-    pub(crate) fn new(name: &'static str, target: fn(&[u8]) -> Outcome, memory: usize) -> Self {
+    /// A target by its name.
+    pub(crate) fn new(name: &'static str, target: fn(&[u8]) -> Outcome, memory: Memory) -> Self {
         let valid = Vec::new();
         Self {
             name,
@@ -151,7 +157,7 @@ impl Bounded {
         ));
         let run = |input: Vec<u8>| {
             put(&kept, &input);
-            let limit = self.memory + PER_BYTE * input.len();
+            let limit = self.memory.least + self.memory.per_byte * input.len();
             let what = format!("{}: the input in {}", self.name, kept.display());
             inputs.send(input).unwrap();
             match outcomes.recv_timeout(PATIENCE) {

@@ -1,22 +1,20 @@
 //! Checkpoints, which a resumed run must not take for another state than was saved.
 
-use crate::MEBIBYTE;
 use crate::bounded::Bounded;
+use crate::copied;
 use crate::targets::{checkpoint, resumed, valid_checkpoint};
-
-const MEMORY: usize = 64 * MEBIBYTE;
 
 #[test]
 fn checkpoints() {
     let valid = || vec![valid_checkpoint()];
-    Bounded::new("checkpoint", checkpoint, MEMORY).run(500, valid);
+    Bounded::new("checkpoint", checkpoint, copied(32)).run(500, valid);
 }
 
 #[test]
 fn a_checkpoint_that_is_cut_off_anywhere_is_refused() {
     let whole = valid_checkpoint();
     let cut = (0..whole.len()).map(|length| whole[..length].to_vec());
-    let told = Bounded::new("checkpoint-cut", resumed, MEMORY).refusals(cut);
+    let told = Bounded::new("checkpoint-cut", resumed, copied(32)).refusals(cut);
     assert_eq!(told.len(), whole.len());
     for (length, words) in told.iter().enumerate() {
         assert!(words.contains("it is cut short"), "{length} bytes: {words}");
@@ -31,7 +29,7 @@ fn a_checkpoint_with_a_flipped_bit_is_refused_wherever_it_is() {
         bytes[place] ^= 1 << (place % 8);
         bytes
     });
-    let told = Bounded::new("checkpoint-flip", resumed, MEMORY).refusals(flipped);
+    let told = Bounded::new("checkpoint-flip", resumed, copied(32)).refusals(flipped);
     assert_eq!(told.len(), whole.len());
     for (place, words) in told.iter().enumerate() {
         assert!(words.contains("is damaged"), "byte {place}: {words}");

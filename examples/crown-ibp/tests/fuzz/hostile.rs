@@ -6,16 +6,16 @@ use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use flate2::{Compression, Crc};
 use serde_json::json;
 
-use crate::MEBIBYTE;
 use crate::bounded::Bounded;
 use crate::targets::{self, ARCHIVE, Outcome, PACKED, joined};
+use crate::{MEBIBYTE, parsed};
 
 /// A number of which no file can have so many.
 const MANY: u64 = 1 << 60;
 
 /// Why a file is refused, within the time and the memory of any file.
 fn refusal(name: &'static str, target: fn(&[u8]) -> Outcome, file: Vec<u8>) -> String {
-    let told = Bounded::new(name, target, 200 * MEBIBYTE).refusals([file]);
+    let told = Bounded::new(name, target, parsed(200)).refusals([file]);
     told.concat()
 }
 

@@ -44,7 +44,7 @@ const TEXTS: [&str; 16] = [
 /// What texts are made of, and what they are not.
 const BYTES: &[u8] = b"0123456789eE+-.,:[]{}\"ntf \\u\n\xff\x00";
 
-/// The longest piece that is repeated, and the longest result.
+/// The longest piece that is repeated, and the longest result of a shorter input.
 const PIECE: usize = 64;
 const LONGEST: usize = 1 << 20;
 
@@ -65,6 +65,7 @@ impl<'a> Mutator<'a> {
     /// The next input.
     pub(crate) fn input(&mut self) -> Vec<u8> {
         let mut bytes = self.one().to_vec();
+        let longest = bytes.len().max(LONGEST);
         // Several changes at once hide one another, so most inputs have one or two.
         for _ in 0..1 << self.random.random_range(0..4) {
             self.change(&mut bytes);
@@ -72,7 +73,7 @@ impl<'a> Mutator<'a> {
                 break;
             }
         }
-        bytes.truncate(LONGEST);
+        bytes.truncate(longest);
         bytes
     }
 
