@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,11 @@ use crate::targets::{Outcome, put};
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// Memory is that of the process, so one target at a time.
-static ALONE: Mutex<()> = Mutex::new(());
+/// Lets one test run at a time: memory is that of the process, with what a test prepares.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Far more than any input takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -76,7 +79,6 @@ impl Bounded {
     }
 
     fn changed(mut self, cases: usize, valid: impl FnOnce() -> Vec<Vec<u8>>, accepted: bool) {
-        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         self.valid = valid();
         if let Some(folder) = std::env::var_os(CORPUS) {
             let folder = PathBuf::from(folder).join(self.name);
@@ -118,7 +120,6 @@ impl Bounded {
 
     /// Runs inputs, each of which has to be refused, and gives what the user is told.
     pub(crate) fn refusals(&self, inputs: impl IntoIterator<Item = Vec<u8>>) -> Vec<String> {
-        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut inputs, mut told) = (inputs.into_iter(), Vec::new());
         self.each(|index, target| {
             let Some(input) = inputs.next() else {

@@ -1,17 +1,19 @@
 //! Checkpoints, which a resumed run must not take for another state than was saved.
 
-use crate::bounded::Bounded;
+use crate::bounded::{Bounded, alone};
 use crate::copied;
 use crate::targets::{checkpoint, resumed, valid_checkpoint};
 
 #[test]
 fn checkpoints() {
+    let _alone = alone();
     let valid = || vec![valid_checkpoint()];
     Bounded::new("checkpoint", checkpoint, copied(32)).run(500, valid);
 }
 
 #[test]
 fn a_checkpoint_that_is_cut_off_anywhere_is_refused() {
+    let _alone = alone();
     let whole = valid_checkpoint();
     let cut = (0..whole.len()).map(|length| whole[..length].to_vec());
     let told = Bounded::new("checkpoint-cut", resumed, copied(32)).refusals(cut);
@@ -23,6 +25,7 @@ fn a_checkpoint_that_is_cut_off_anywhere_is_refused() {
 
 #[test]
 fn a_checkpoint_with_a_flipped_bit_is_refused_wherever_it_is() {
+    let _alone = alone();
     let whole = valid_checkpoint();
     let flipped = (0..whole.len()).map(|place| {
         let mut bytes = whole.clone();

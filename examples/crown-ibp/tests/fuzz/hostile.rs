@@ -6,7 +6,7 @@ use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use flate2::{Compression, Crc};
 use serde_json::json;
 
-use crate::bounded::Bounded;
+use crate::bounded::{Bounded, alone};
 use crate::targets::{self, ARCHIVE, Outcome, PACKED, joined};
 use crate::{MEBIBYTE, parsed};
 
@@ -42,6 +42,7 @@ fn config(pointer: &str, value: serde_json::Value) -> Vec<u8> {
 
 #[test]
 fn what_an_experiment_file_counts_has_limits() {
+    let _alone = alone();
     for (pointer, words) in [
         ("/models/0/repeats", "it must be at most 1000"),
         ("/training_params/epochs", "it must be at most 1000000"),
@@ -88,6 +89,7 @@ fn what_an_experiment_file_counts_has_limits() {
 
 #[test]
 fn an_experiment_file_may_be_wrong_in_ten_thousand_ways() {
+    let _alone = alone();
     let mut wrong = serde_json::Map::new();
     wrong.extend((0..10_000).map(|key| (format!("key {key}"), json!(0))));
     let words = refusal(
@@ -130,6 +132,7 @@ fn gzip_bomb(start: &[u8]) -> Vec<u8> {
 
 #[test]
 fn data_that_unpack_to_gigabytes_are_not_unpacked() {
+    let _alone = alone();
     let bomb = gzip_bomb(&[0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 28, 0, 0, 0, 28]);
     let words = refusal(
         "idx-bomb",
@@ -189,6 +192,7 @@ fn data_that_unpack_to_gigabytes_are_not_unpacked() {
 
 #[test]
 fn weights_reserve_no_more_than_they_hold() {
+    let _alone = alone();
     let burnpack = [b"NRUB", &[1, 0][..], &(100_000_000_u32).to_le_bytes()].concat();
     assert_says(
         &refusal("burnpack", targets::weights, burnpack),
@@ -243,6 +247,7 @@ fn zip(name: &str, content: &[u8]) -> Vec<u8> {
 /// Compressed, a pickle of a hundred million times the same is a hundred kilobytes.
 #[test]
 fn a_pickle_that_unpacks_to_gigabytes_is_refused() {
+    let _alone = alone();
     let pickle = [b"\x80\x02", &vec![b'N'; 100 * MEBIBYTE][..99_000_000], b"."].concat();
     let file = zip("archive/data.pkl", &pickle);
     assert!(file.len() < MEBIBYTE);
@@ -258,6 +263,7 @@ fn a_pickle_that_unpacks_to_gigabytes_is_refused() {
 /// A pickle in which each of many lists holds the one before twice.
 #[test]
 fn a_pickle_that_doubles_itself_is_refused() {
+    let _alone = alone();
     let mut pickle = b"\x80\x02]q\x00".to_vec();
     for memo in 0..60 {
         pickle.extend([b']', b'h', memo, b'a', b'h', memo, b'a', b'q', memo + 1]);
