@@ -282,7 +282,9 @@ pub(crate) fn power_norm_scaled(
     // All zero has the scale zero, and stays zero over any other.
     let above_zero = |scale: AnyTensor| scale.clamp_min(f64::from(f32::MIN_POSITIVE));
     let scale = above_zero(scale);
-    let radius_scale = above_zero(radius.clone().detach().max_all());
+    // Of each image by itself: another one's must not change its bounds.
+    let features = 1..radius.rank();
+    let radius_scale = above_zero(features.fold(radius.clone().detach(), AnyTensor::max_dim));
     let weight = weight.abs().div(scale.clone());
     let radius = radius.div(radius_scale.clone());
     let square = |x: &AnyTensor| x.clone().mul(x.clone());
