@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::module::ParamId;
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Tensor, TensorData};
 
+use super::parameters::discrete_parameters;
 use super::{Statistics, batch_norms, check, fold, lower, parameters, record};
 use crate::bound::{Analysis, Input};
 use crate::bounded::Bounded;
@@ -19,8 +20,9 @@ use crate::weights::WeightPerturbation;
 /// The recorded forward passes of one module, one for each input shape; clones share them.
 ///
 /// A cache belongs to one module: its graphs follow the values of the parameters, and are recorded
-/// anew for other parameters (a loaded record brings its own identities), but they do not follow a
-/// change of anything else in the module, such as a stride. [`Verifier`](crate::Verifier) and
+/// anew for other parameters (a loaded record brings its own identities) and for other values of
+/// parameters that are whole numbers or booleans, but they do not follow a change of anything else in
+/// the module, such as a stride. [`Verifier`](crate::Verifier) and
 /// [`RobustLearner`](crate::train::RobustLearner) own their module and keep a cache for it.
 #[derive(Clone, Debug, Default)]
 pub struct GraphCache {
@@ -42,6 +44,8 @@ struct Key {
     weights: Vec<bool>,
     dtype: DType,
     identities: Vec<ParamId>,
+    /// The parameters that a graph has as constants.
+    discrete: Vec<TensorData>,
     /// The paths of the layers of batch normalisation with the statistics of the clean batch.
     by_batch: Vec<String>,
 }
@@ -128,6 +132,7 @@ impl GraphCache {
             weights: regions.iter().map(Option::is_some).collect(),
             dtype: values[0].dtype(),
             identities: parameters.iter().map(|parameter| parameter.id).collect(),
+            discrete: discrete_parameters(module),
             by_batch: self.by_batch(module),
         };
         let graph = self.graph(module, key, &values)?;

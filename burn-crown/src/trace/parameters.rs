@@ -1,7 +1,7 @@
 //! The parameters of a module, in the order in which it is visited.
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
-use burn::tensor::Tensor;
+use burn::tensor::{Bool, Int, Tensor, TensorData};
 
 use crate::tensor::AnyTensor;
 
@@ -61,4 +61,24 @@ pub(crate) fn parameters<M: Module>(module: &M) -> Vec<Parameter> {
     let mut visitor = Visitor::default();
     module.visit(&mut visitor);
     visitor.found
+}
+
+/// The values of the parameters that are whole numbers or booleans, which a record has as constants;
+/// read back. Most modules have none.
+pub(crate) fn discrete_parameters<M: Module>(module: &M) -> Vec<TensorData> {
+    struct Visitor(Vec<TensorData>);
+
+    impl ModuleVisitor for Visitor {
+        fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+            self.0.push(param.val().into_data());
+        }
+
+        fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+            self.0.push(param.val().into_data());
+        }
+    }
+
+    let mut visitor = Visitor(Vec::new());
+    module.visit(&mut visitor);
+    visitor.0
 }
