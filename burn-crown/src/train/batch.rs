@@ -2,6 +2,8 @@
 
 use burn::tensor::{Int, Tensor};
 
+use super::LearnerError;
+
 /// A batch of labelled inputs that knows its place in the training run.
 ///
 /// The learner takes ε, κ and β from the batch's step, and the weight of the batch's gradient from
@@ -48,5 +50,32 @@ impl<const D: usize> RobustBatch<D> {
     pub fn with_devices(mut self, devices: usize) -> Self {
         self.devices = devices;
         self
+    }
+
+    /// Refuses a batch without samples, with another number of labels, or without a share.
+    pub(super) fn check(&self) -> Result<(), LearnerError> {
+        let images = self.images.dims()[0];
+        let [labels] = self.labels.dims();
+        if images == 0 || images != labels {
+            return Err(LearnerError::Count { images, labels });
+        }
+        if !(self.share > 0.0 && self.share <= 1.0) {
+            return Err(LearnerError::Share { share: self.share });
+        }
+        Ok(())
+    }
+
+    /// The labels, read back.
+    pub(super) fn read_labels(&self) -> Vec<i64> {
+        self.labels.to_data().iter::<i64>().collect()
+    }
+}
+
+/// Refuses labels that are no classes.
+pub(super) fn check_labels(labels: &[i64], classes: usize) -> Result<(), LearnerError> {
+    let is_class = |label: i64| usize::try_from(label).is_ok_and(|label| label < classes);
+    match labels.iter().find(|&&label| !is_class(label)) {
+        Some(&label) => Err(LearnerError::Label { label, classes }),
+        None => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! The model in training, and its steps.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use burn::optim::ModuleOptimizer;
@@ -7,9 +8,12 @@ use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
 use burn::tensor::Tensor;
 use burn::train::{Learner, LearnerModel};
 
+use super::batch::check_labels;
 use super::{LearnerError, RobustBatch, RobustObjective, RunGuard};
+use crate::trace::panic_message;
 use crate::{
     Analysis, AnyTensor, BoundError, Bounded, GraphCache, Perturbation, Specification, Statistics,
+    TraceError,
 };
 
 /// A model that Burn's `SupervisedTraining` trains to be certifiably robust.
@@ -120,22 +124,10 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
     /// As [`try_new`](Self::try_new), and if the labels do not fit the images or the model, or the
     /// model cannot be trained on several devices.
     pub fn check(&self, batch: &RobustBatch<D>) -> Result<(), LearnerError> {
-        let images = batch.images.dims()[0];
-        let [labels] = batch.labels.dims();
-        if images != labels {
-            return Err(LearnerError::Count { images, labels });
-        }
-        if !(batch.share > 0.0 && batch.share <= 1.0) {
-            return Err(LearnerError::Share { share: batch.share });
-        }
+        batch.check()?;
         self.check_devices(batch.devices)?;
         let classes = self.check_images(batch.images.clone())?;
-        for label in batch.labels.clone().into_data().iter::<i64>() {
-            if !(0..classes as i64).contains(&label) {
-                return Err(LearnerError::Label { label, classes });
-            }
-        }
-        Ok(())
+        check_labels(&batch.read_labels(), classes)
     }
 
     /// Makes the learner that Burn launches.
@@ -182,14 +174,15 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
             model: self.model.valid(),
             ..self.clone()
         };
-        let logits = learner.logits(image.clone())?;
         let label = Tensor::zeros([1], &image.device());
         let margins = Specification::Margins(label);
         let target = self.objective.schedule().target;
         let trained = self.objective.perturbation().clone().with_radius(target);
         // What can be bounded with the running statistics can be with those of a batch.
         let analyse = |region| learner.analyse(image.clone(), region, Statistics::Running);
-        analyse(&trained)?.estimate(&margins, self.objective.bound())?;
+        let analysis = analyse(&trained)?;
+        let logits = learner.logits(image.clone())?;
+        analysis.estimate(&margins, self.objective.bound())?;
         analyse(&self.objective.evaluation_perturbation())?
             .lower(&margins, self.objective.evaluation_bound())?;
         Ok(logits.dims()[1])
@@ -207,7 +200,11 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
     pub(super) fn logits(&self, images: Tensor<D>) -> Result<Tensor<2>, LearnerError> {
         Self::check_inputs()?;
         let samples = images.dims()[0];
-        let output = self.model.forward_any(vec![AnyTensor::new(images)]);
+        let forward = AssertUnwindSafe(|| self.model.forward_any(vec![AnyTensor::new(images)]));
+        let output = catch_unwind(forward).map_err(|panic| {
+            let message = panic_message(&*panic);
+            BoundError::from(TraceError::ForwardPanicked { message })
+        })?;
         match output.shape()[..] {
             [rows, classes] if rows == samples && classes >= 2 => Ok(output.into_tensor()),
             _ => Err(LearnerError::Output {

@@ -6,6 +6,10 @@ use burn::tensor::{Bool, Int, Tensor};
 /// The cross-entropy of each sample's outputs, `[B]`.
 ///
 /// `logits` is `[B, classes]`, `labels` is `[B]`. Training takes the mean over the batch.
+///
+/// # Panics
+///
+/// If a label is no class, on backends that check it; elsewhere the result has no meaning then.
 pub fn natural_cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     log_softmax(logits, 1)
         .gather(1, labels.unsqueeze_dim(1))
@@ -32,6 +36,10 @@ pub fn robust_cross_entropy(margins: Tensor<2>) -> Tensor<1> {
 ///
 /// `logits` is `[B, classes]`, `labels` is `[B]`. This is [`certified`](crate::certified) for a single point: a tie
 /// is not right, and neither is a sample with an output that is NaN.
+///
+/// # Panics
+///
+/// If a label is no class, on backends that check it; elsewhere the result has no meaning then.
 pub fn classified(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1, Bool> {
     let [_, classes] = logits.dims();
     let of_label = logits.clone().gather(1, labels.unsqueeze_dim(1));

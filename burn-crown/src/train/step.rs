@@ -4,6 +4,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::train::{InferenceStep, TrainOutput, TrainStep};
 
+use super::batch::check_labels;
 use super::loss::{classified, natural_cross_entropy, robust_cross_entropy};
 use super::margins::Margins;
 use super::penalty::l1_norm;
@@ -69,10 +70,15 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
     ) -> Result<RobustOutput, LearnerError> {
         // A share outside [0, 1] would make bounds of what are none.
         self.objective.check()?;
+        batch.check()?;
+        // Before the forward pass, for which a device that works by itself would be waited.
+        let classes_of_labels = batch.read_labels();
         let RobustBatch { images, labels, .. } = batch;
         // Also where the natural loss has no share, as in the reference program: this pass, and
         // this one alone, updates the running statistics of normalisation layers.
         let logits = self.logits(images.clone())?;
+        // A backend may take any element for a label that is no class.
+        check_labels(&classes_of_labels, logits.dims()[1])?;
         let natural = || natural_cross_entropy(logits.clone(), labels.clone());
         let (loss, verified, unstable_share) = if coefficients.epsilon == 0.0 {
             let right = classified(logits.clone(), labels.clone());
