@@ -153,6 +153,16 @@ impl Perturbation {
         }
     }
 
+    /// The region around a parameter, whose first dim is no batch.
+    pub(crate) fn region_of_parameter(&self, value: &AnyTensor) -> Result<Region, BoundError> {
+        if matches!(self.shape, RegionShape::Substitution { .. }) {
+            return Err(invalid(
+                "substitutions are of words in texts; give a ball or a box".into(),
+            ));
+        }
+        self.region(value)
+    }
+
     /// The region around `x` `[B, ...]`.
     pub(crate) fn region(&self, x: &AnyTensor) -> Result<Region, BoundError> {
         let range = || {

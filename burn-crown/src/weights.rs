@@ -13,7 +13,7 @@ use crate::trace::Parameter;
 /// module. Where several entries name a parameter, the last one counts.
 ///
 /// Each parameter has a region of its own: a ball of the [`Perturbation`]'s radius around the
-/// parameter as it is, or a box. Channels of a perturbation are dim 1 of the parameter, which is the
+/// parameter as it is, or a box; there are no substitutions. Channels of a perturbation are dim 1 of the parameter, which is the
 /// output of a [`Linear`](burn::nn::Linear)'s weight.
 ///
 /// All images of a batch share one set of parameters. The bounds are computed image by image, each
@@ -88,11 +88,10 @@ impl WeightPerturbation {
             let Some((_, perturbation)) = self.entries.iter().rev().find(named) else {
                 return Ok(None);
             };
-            let region = perturbation.region(&parameter.value).map_err(|error| {
-                BoundError::WeightPerturbation {
-                    path: parameter.path.clone(),
-                    reason: Box::new(error),
-                }
+            let region = perturbation.region_of_parameter(&parameter.value);
+            let region = region.map_err(|error| BoundError::WeightPerturbation {
+                path: parameter.path.clone(),
+                reason: Box::new(error),
             })?;
             Ok(Some(region.rearrange(|x| x.copies(batch))))
         };

@@ -100,7 +100,7 @@ pub enum LowerSlope {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Projections {
-    /// How many random combinations of each norm are drawn.
+    /// How many random combinations of each norm are drawn: 1 to [`MOST`](Self::MOST).
     pub count: usize,
     /// What they are drawn from. The same seed gives the same combinations, on every device and
     /// whatever else draws random numbers.
@@ -108,6 +108,9 @@ pub struct Projections {
 }
 
 impl Projections {
+    /// The most projections: with them the relative standard error is 0.6 % and 0.3 %.
+    pub const MOST: usize = 1 << 16;
+
     /// `count` projections with the seed 0.
     pub fn new(count: usize) -> Self {
         Self { count, seed: 0 }

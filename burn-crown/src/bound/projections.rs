@@ -19,7 +19,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::intervals::Intervals;
-use super::{BoundConfig, Method};
+use super::{BoundConfig, Method, Projections};
 use crate::error::BoundError;
 use crate::graph::Source;
 use crate::ops::{Band, Interval, Operator, Region};
@@ -40,8 +40,12 @@ pub(super) fn estimate(
             config.method
         )));
     }
-    if projections.count == 0 {
-        return Err(invalid("their number is 0, give at least 1".into()));
+    if !(1..=Projections::MOST).contains(&projections.count) {
+        return Err(invalid(format!(
+            "their number is {}, give 1 to {}",
+            projections.count,
+            Projections::MOST
+        )));
     }
     known.ensure_fixed_operands(target);
     let graph = known.graph.clone();

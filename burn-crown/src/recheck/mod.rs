@@ -63,6 +63,12 @@ pub enum RecheckError {
         /// What the checker computes.
         found: f64,
     },
+    /// What is no single image.
+    #[error("the image has the shape {shape:?}; give one image, [1, ...]")]
+    Image {
+        /// The shape that was given.
+        shape: Vec<usize>,
+    },
     /// Numbers that describe no region around an image.
     #[error("the region is not valid: {0}")]
     Region(String),
@@ -127,13 +133,17 @@ impl Recheck {
     ///
     /// # Errors
     ///
-    /// If the forward pass cannot be recorded, has an operator that the checker does not have, or
+    /// If `image` is no single one, or if the forward pass cannot be recorded, has an operator that the checker does not have, or
     /// computes something else than what it recorded.
     pub fn new<M: Bounded, const D: usize>(
         module: &M,
         image: Tensor<D>,
     ) -> Result<Self, RecheckError> {
         let image = AnyTensor::new(image);
+        let shape = image.shape();
+        if shape[0] != 1 || shape.contains(&0) {
+            return Err(RecheckError::Image { shape });
+        }
         let record = record(module, std::slice::from_ref(&image))?;
         let values: Vec<Vec<f64>> = parameters(&module.valid())
             .into_iter()

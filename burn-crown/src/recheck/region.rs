@@ -40,7 +40,9 @@ impl RecheckRegion {
     ) -> Result<Self, RecheckError> {
         let invalid = |reason: String| Err(RecheckError::Region(reason));
         let [channels, height, width] = shape;
-        if image.is_empty() || image.len() != channels * height * width {
+        let size = channels.checked_mul(height);
+        let size = size.and_then(|size| size.checked_mul(width));
+        if image.is_empty() || size != Some(image.len()) {
             return invalid(format!("{} values for the shape {shape:?}", image.len()));
         }
         if !image.iter().all(|value| value.is_finite()) {

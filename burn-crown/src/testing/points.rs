@@ -58,7 +58,7 @@ impl RegionPoints {
     ///
     /// # Errors
     ///
-    /// If the perturbation describes no region around the input.
+    /// If the perturbation describes no region around the input, or one without finite ends.
     pub fn new<const D: usize>(
         input: Tensor<D>,
         perturbation: &Perturbation,
@@ -74,6 +74,14 @@ impl RegionPoints {
             Some(perturbation) => Set::new(perturbation, &like.shape(), &center),
             None => Set::Fixed,
         };
+        if !(set.is_finite() && (matches!(set, Set::Fixed) || center.iter().all(|x| x.is_finite())))
+        {
+            return Err(BoundError::Perturbation(
+                "the input or an end of its region is infinite or not a number, so there are no \
+                 points to draw; give a region of finite numbers"
+                    .into(),
+            ));
+        }
         Ok(Self { like, center, set })
     }
 
@@ -278,6 +286,14 @@ impl RegionPoints {
 }
 
 impl Set {
+    /// Whether its ends are finite; candidates always are.
+    fn is_finite(&self) -> bool {
+        match self {
+            Self::Ball { lower, upper, .. } => lower.iter().chain(upper).all(|end| end.is_finite()),
+            Self::Fixed | Self::Substitution { .. } => true,
+        }
+    }
+
     fn new(perturbation: &Perturbation, shape: &[usize], center: &[f64]) -> Self {
         let inner: usize = shape.iter().skip(2).product();
         // One value for all, or one a channel.

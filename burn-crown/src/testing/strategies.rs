@@ -115,6 +115,11 @@ impl<const D: usize> Regions<D> {
     }
 
     /// The strategy.
+    ///
+    /// # Panics
+    ///
+    /// If there is no norm; and when a region is drawn, if the radius is negative or not a number,
+    /// the range's ends are not in order, or there are no images.
     pub fn strategy(self) -> impl Strategy<Value = TestRegion<D>> {
         let images = match &self.source {
             Source::Random(dims, _) => dims[0],

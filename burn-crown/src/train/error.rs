@@ -22,10 +22,10 @@ pub enum LearnerError {
         /// The range, in words.
         range: &'static str,
     },
-    /// The perturbation has no radius that could grow.
+    /// The perturbation of training or of validation has no radius that could be set.
     #[error(
         "the perturbation, a region between two tensors or of substitutions, has no radius that a \
-         schedule could set; train with a ball such as `Perturbation::linf`"
+         schedule could set; train and validate with a ball such as `Perturbation::linf`"
     )]
     NoRadius,
     /// Batch normalisation on several devices.

@@ -111,7 +111,7 @@ impl RobustObjective {
         self
     }
 
-    /// Sets the perturbation of validation, but for its radius. Defaults to that of training.
+    /// Sets the perturbation of validation, a ball, but for its radius. Defaults to that of training.
     pub fn with_evaluation_perturbation(mut self, perturbation: Perturbation) -> Self {
         self.evaluation_perturbation = Some(perturbation);
         self
@@ -265,7 +265,10 @@ impl RobustObjective {
     /// Refuses an objective whose numbers make no sense.
     pub fn check(&self) -> Result<(), LearnerError> {
         self.schedule.check()?;
-        if self.perturbation.radius().is_none() {
+        let regions = [&self.perturbation]
+            .into_iter()
+            .chain(&self.evaluation_perturbation);
+        if regions.into_iter().any(|region| region.radius().is_none()) {
             return Err(LearnerError::NoRadius);
         }
         let unit = "from 0 to 1";

@@ -183,7 +183,7 @@ impl EpsilonSchedule {
         }
         let ramp = self.end_step.saturating_sub(self.start_step);
         // Whole steps, rounded down, so that the two parts meet at a step.
-        let power_steps = (ramp as f64 * self.mid_point) as usize;
+        let power_steps = ((ramp as f64 * self.mid_point) as usize).min(ramp);
         let mid_step = self.start_step + power_steps;
         // The power's factor lets both parts meet in value and in slope.
         let factor = if power_steps == 0 {

@@ -51,7 +51,7 @@ impl<I, const D: usize> Iterator for RobustDataLoaderIterator<I, D> {
                 .collect();
         }
         let (images, labels) = self.batcher.batch(items, &self.device);
-        let batch = RobustBatch::new(images, labels, self.first_step + step);
+        let batch = RobustBatch::new(images, labels, self.first_step.saturating_add(step));
         Some(Ok(batch.with_share(share).with_devices(self.devices)))
     }
 }
