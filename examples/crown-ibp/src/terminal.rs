@@ -1,5 +1,6 @@
 //! What the program says.
 
+use std::any::Any;
 use std::fmt::Display;
 use std::io::Write;
 
@@ -15,4 +16,13 @@ pub fn say(line: impl Display) {
 /// Prints a line on the error stream, if there is still somebody to read it.
 pub fn complain(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// What a panic says.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).into(),
+        (_, Some(text)) => text.clone(),
+        _ => "a panic without a message".into(),
+    }
 }

@@ -128,9 +128,6 @@ pub(super) struct Selection {
 pub(super) struct Experiment {
     #[command(flatten)]
     pub(super) selection: Selection,
-    /// The seed of weights and shuffling; the same seed gives the same model on `flex`
-    #[arg(long, default_value_t = 2019)]
-    pub(super) seed: u64,
     /// Where to compute: flex, libtorch, cuda:0 …, as far as they were built in
     #[arg(long, value_name = "NAME")]
     pub(super) device: Option<String>,
@@ -145,15 +142,14 @@ pub(super) struct Parallel {
     /// Train on several devices, each with its part of a batch: cpu,cpu or libtorch-cuda:0,1
     #[arg(long, value_name = "NAMES", conflicts_with = "device")]
     pub(super) devices: Option<String>,
-    /// How several devices come to the same parameters
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) exchange: Exchange,
+    /// How several devices come to the same parameters; main-device if nothing is said
+    #[arg(long, value_enum)]
+    pub(super) exchange: Option<Exchange>,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Exchange {
     /// The first device optimizes, and gives the parameters to the others
-    #[default]
     MainDevice,
     /// Each parameter is optimized on a device of its own
     Sharded,

@@ -107,6 +107,18 @@ pub enum ProgramError {
         /// How many models there are.
         models: usize,
     },
+    /// A choice that one file does not leave.
+    #[error("{file} is one file; --last chooses among the files of a folder, leave it out")]
+    LastOfFile {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A way of training together for a single device.
+    #[error(
+        "--exchange says how several devices train together, but every model trains on one; name \
+         several with --devices, or leave it out"
+    )]
+    NothingToExchange,
     /// A model that was not trained yet.
     #[error(
         "{model}: there is no model file {path}, nor a .safetensors, .pth or .pt of the model beside \
@@ -153,6 +165,8 @@ pub enum Standstill {
     Finished,
     /// A model without the state that training could continue from.
     NoCheckpoint,
+    /// Weights of another program, which evaluation would not find any more.
+    Foreign(PathBuf),
     /// A run of another model, or by other parameters.
     OtherRun(Vec<Difference>),
     /// A run that is longer than what is asked for.
@@ -179,6 +193,12 @@ impl Standstill {
             Self::NoCheckpoint => format!(
                 "there is a model already, {file}, but not the state that training could continue \
                  from; give {anew}"
+            ),
+            Self::Foreign(weights) => format!(
+                "there are weights of the model already, {}, which stay, but evaluation would take \
+                 {file} in their place; give --restart to train all the same, or --path-prefix \
+                 FOLDER to train elsewhere",
+                weights.display()
             ),
             Self::OtherRun(differences) => {
                 let listed: String = differences

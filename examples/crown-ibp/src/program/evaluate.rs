@@ -86,7 +86,9 @@ impl<A: Architecture> Session<A> {
             match row {
                 Ok(row) => rows.push(row),
                 // What is wrong with the command line is wrong for every model.
-                Err(failure @ ProgramError::OneFile { .. }) => return Err(failure),
+                Err(failure @ (ProgramError::OneFile { .. } | ProgramError::LastOfFile { .. })) => {
+                    return Err(failure);
+                }
                 Err(failure) => failures.push(failure),
             }
         }
@@ -137,8 +139,13 @@ impl<A: Architecture> Session<A> {
         if let (Some(verification), Some(method)) = (&mut verification, otherwise.method) {
             verification.config.method = method;
         }
-        if let Some(verification) = &mut verification {
-            verification.config.rounding = otherwise.rounding.into();
+        match &mut verification {
+            Some(verification) => verification.config.rounding = otherwise.rounding.into(),
+            None if otherwise.rounding != RoundingMode::Plain => complain(format!(
+                "note: {}: nothing is bounded, so --rounding changes nothing; name a --method",
+                entry.model_id
+            )),
+            None => {}
         }
         let issuer = match (&issued, &verification) {
             (Some(_), Some(verification)) => Some(self.issuer(

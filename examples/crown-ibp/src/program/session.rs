@@ -24,7 +24,6 @@ pub(super) struct Session<A> {
     /// All devices of the kind of `device`.
     of_kind: Vec<Device>,
     pub(super) exchange: GradientExchange,
-    pub(super) seed: u64,
 }
 
 impl<A: Architecture> Session<A> {
@@ -45,6 +44,17 @@ impl<A: Architecture> Session<A> {
         };
         device::require(devices.as_deref().unwrap_or(std::slice::from_ref(&device)))?;
         let of_kind = device::all_of_kind(arguments.device.as_deref())?;
+        let exchange = training.and_then(|parallel| parallel.exchange);
+        let several = match &devices {
+            Some(devices) => devices.len() > 1,
+            None => {
+                let all = |entry: &ModelEntry<A>| entry.training_params.multi_gpu;
+                of_kind.len() > 1 && experiment.models.iter().any(all)
+            }
+        };
+        if exchange.is_some() && !several {
+            return Err(ProgramError::NothingToExchange);
+        }
         let source = DataSource::new(arguments.data_dir.clone());
         // Only what a model uses is loaded, so that no other file need be there.
         let count = |split| match split {
@@ -69,10 +79,7 @@ impl<A: Architecture> Session<A> {
             device,
             devices,
             of_kind,
-            exchange: training
-                .map(|parallel| parallel.exchange.into())
-                .unwrap_or_default(),
-            seed: arguments.seed,
+            exchange: exchange.map(Into::into).unwrap_or_default(),
         })
     }
 

@@ -26,6 +26,9 @@ pub(super) struct TrainArguments {
     pub(super) experiment: Experiment,
     #[command(flatten)]
     pub(super) parallel: Parallel,
+    /// The seed of weights and shuffling; the same seed gives the same model on `flex`
+    #[arg(long, default_value_t = 2019)]
+    seed: u64,
     /// Continue runs that were stopped, skip finished ones, begin those that are missing
     #[arg(long, conflicts_with = "restart")]
     resume: bool,
@@ -58,7 +61,7 @@ impl<A: Architecture> Session<A> {
                 let run = TrainingRun::new(entry, &self.images, self.experiment.files(entry))
                     .with_devices(self.devices(entry))
                     .with_exchange(self.exchange)
-                    .with_seed(self.seed);
+                    .with_seed(arguments.seed);
                 let Some(weights) = &arguments.weights else {
                     return Ok(run);
                 };
@@ -185,6 +188,7 @@ fn plan<A: Architecture>(
     match run.standing()? {
         Standing::Nothing => Ok(Plan::Start),
         Standing::Models => refuse(Standstill::NoCheckpoint),
+        Standing::Foreign(weights) => refuse(Standstill::Foreign(weights)),
         Standing::Run(state) if !arguments.resume => refuse(match state.epochs < asked {
             true => Standstill::UnderWay {
                 epochs: state.epochs,

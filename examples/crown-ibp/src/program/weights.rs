@@ -12,7 +12,8 @@ use crate::weights::{Choice, WeightsError, find_weights};
 ///
 /// # Errors
 ///
-/// If there is none, or if one file is given for several models.
+/// If there is none, if one file is given for several models, or if the last model of a file is
+/// asked for.
 pub(super) fn weights_file<A: Architecture>(
     experiment: &ExperimentConfig<A>,
     entry: &ModelEntry<A>,
@@ -29,6 +30,7 @@ pub(super) fn weights_file<A: Architecture>(
             file: file.into(),
             models,
         }),
+        Some(file) if choice == Choice::Last => Err(ProgramError::LastOfFile { file: file.into() }),
         Some(file) => Ok(file.into()),
         None => {
             let folder = experiment.path_prefix.join(&experiment.models_path);

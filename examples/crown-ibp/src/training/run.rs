@@ -1,7 +1,7 @@
 //! One model of an experiment, through Burn's training loop.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::data::dataset::Dataset;
@@ -31,7 +31,8 @@ use crate::learning_rate::EpochLearningRate;
 use crate::models::Architecture;
 use crate::progress::TrainingProgress;
 use crate::storage::{StorageError, remove};
-use crate::weights::load_weights;
+use crate::terminal::panic_message;
+use crate::weights::{Choice, find_weights, load_weights};
 
 /// The training of one model: what it is trained on, by what, and where its files are.
 ///
@@ -54,6 +55,8 @@ pub enum Standing {
     Nothing,
     /// Models, but not the state that training could continue from.
     Models,
+    /// A file of weights that another program made.
+    Foreign(PathBuf),
     /// A run, after one of its epochs.
     Run(Box<RunState>),
 }
@@ -142,7 +145,11 @@ impl<'a, A: Architecture> TrainingRun<'a, A> {
         } else if last.exists() || best.exists() {
             Standing::Models
         } else {
-            Standing::Nothing
+            let folder = last.parent().unwrap_or(Path::new("")).to_path_buf();
+            match find_weights(&[folder], &self.entry.model_id, Choice::Best) {
+                Ok(weights) => Standing::Foreign(weights),
+                Err(_) => Standing::Nothing,
+            }
         })
     }
 
@@ -259,7 +266,7 @@ impl<'a, A: Architecture> TrainingRun<'a, A> {
         training = parallel.set_up(training);
         // A worker of Burn's training loop may panic.
         let result = catch_unwind(AssertUnwindSafe(|| training.launch(learner)))
-            .map_err(|panic| TrainError::Panicked(message(panic.as_ref())))?;
+            .map_err(|panic| TrainError::Panicked(panic_message(panic.as_ref())))?;
         if let Some(failure) = recorder.failure() {
             return Err(failure);
         }
@@ -288,7 +295,7 @@ impl<'a, A: Architecture> TrainingRun<'a, A> {
             checkpoint: self.files.checkpoint.clone(),
             epoch: match standing {
                 Standing::Run(state) => Some(state.epochs),
-                Standing::Nothing | Standing::Models => None,
+                Standing::Nothing | Standing::Models | Standing::Foreign(_) => None,
             },
         }
     }

@@ -166,3 +166,37 @@ fn training_goes_on_when_nobody_reads() {
     assert!(child.wait().unwrap().success());
     assert!(workspace.path().join("tiny/first.bpk").exists());
 }
+
+#[test]
+fn options_that_would_count_for_nothing_are_told() {
+    let workspace = Workspace::new();
+    let one = ["--config", "tiny.json", "--model-subset", "0"];
+    let with = |command, rest: &[&'static str]| [&[command], one.as_slice(), rest].concat();
+    // One device has nothing to exchange.
+    for devices in [&[][..], &["--device", "cpu"], &["--devices", "cpu"]] {
+        let rest = [&["--exchange", "sharded"], devices].concat();
+        let refused = workspace.refused(&with("train", &rest));
+        assert_says(&refused, &["--exchange", "--devices"]);
+    }
+    let several = ["--exchange", "sharded", "--devices", "cpu,cpu"];
+    let output = workspace.accepted(&with("train", &several));
+    assert_says(&output, &["on 2 devices"]);
+    // Evaluation draws no weights.
+    let refused = workspace.refused(&with("eval", &["--seed", "1"]));
+    assert_says(&refused, &["--seed"]);
+    // A file is one model, whichever is asked for.
+    for command in ["eval", "export"] {
+        let mut rest = vec!["--weights", "tiny/first.bpk", "--last"];
+        if command == "export" {
+            rest.extend(["--output", "first.safetensors"]);
+        }
+        let refused = workspace.refused(&with(command, &rest));
+        assert_says(&refused, &["tiny/first.bpk", "--last"]);
+    }
+    // Nothing is bounded where the evaluation is natural.
+    let rest = ["eval_params:method=natural", "--rounding", "sound"];
+    let output = workspace.run(&with("eval", &rest));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{errors}");
+    assert_says(&errors, &["note: first", "--rounding", "--method"]);
+}

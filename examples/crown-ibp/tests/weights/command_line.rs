@@ -152,6 +152,32 @@ fn a_folder_of_the_reference_program_is_found_as_it_is() {
 }
 
 #[test]
+fn training_beside_the_files_of_another_program_is_refused() {
+    let workspace = Workspace::trained();
+    workspace.accepted("export --path-prefix out --output exported");
+    workspace.copy(
+        "exported/first.safetensors",
+        "reference/tiny/first_best.pth",
+    );
+    for resume in ["", " --resume"] {
+        let refused = workspace.refused(&format!("train --path-prefix reference{resume}"));
+        let words = [
+            "first_best.pth",
+            "tiny/first.bpk",
+            "--restart",
+            "--path-prefix",
+        ];
+        assert_says(&refused, &words);
+    }
+    assert!(!workspace.path("reference/tiny/first.bpk").exists());
+    workspace.accepted("train --path-prefix reference --restart");
+    assert!(workspace.path("reference/tiny/first.bpk").exists());
+    assert!(workspace.path("reference/tiny/first_best.pth").exists());
+    let resumed = workspace.accepted("train --path-prefix reference --resume");
+    assert_says(&resumed, &["is trained already"]);
+}
+
+#[test]
 fn training_begins_from_the_weights() {
     let workspace = Workspace::trained();
     workspace.accepted("export --path-prefix out --output exported");
