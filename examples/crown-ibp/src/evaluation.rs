@@ -1,15 +1,19 @@
 //! Clean and verified errors of a model over a dataset.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use burn::data::dataset::Dataset;
 use burn::tensor::{Device, Tensor};
 use burn_crown::train::classified;
 use burn_crown::{
-    AnyTensor, BoundConfig, BoundError, Bounded, Perturbation, Specification, Verifier, certified,
+    AnyTensor, BoundConfig, BoundError, Bounded, Perturbation, Specification, TraceError, Verifier,
+    certified,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::ImageDataset;
 use crate::precision::Precision;
+use crate::terminal::panic_message;
 
 /// What a model does on a dataset.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,7 +39,7 @@ pub struct Verification {
 ///
 /// # Errors
 ///
-/// If the model cannot be bounded.
+/// If the model cannot be bounded, or is no classifier of such images.
 pub fn evaluate<M: Bounded>(
     model: &M,
     data: &ImageDataset,
@@ -60,7 +64,7 @@ pub fn evaluate<M: Bounded>(
 ///
 /// # Errors
 ///
-/// If the model cannot be bounded.
+/// If the model cannot be bounded, or is no classifier of such images.
 pub fn evaluate_each<M: Bounded>(
     model: &M,
     data: &ImageDataset,
@@ -80,8 +84,7 @@ pub fn evaluate_each<M: Bounded>(
         let end = (start + batch_size.max(1)).min(images);
         let (batch, labels) = data.tensors(start..end, device);
         let batch = precision.tensor(batch);
-        let inputs = vec![AnyTensor::new(batch.clone())];
-        let logits: Tensor<2> = model.forward_any(inputs).into_tensor();
+        let logits = logits(model, batch.clone(), &data.labels()[start..end])?;
         let right = classified(logits, labels.clone());
         wrong += right.bool_not().int().sum().into_scalar::<i64>();
         if let (Some(verifier), Some(verification)) = (&verifier, verification) {
@@ -105,6 +108,31 @@ pub fn evaluate_each<M: Bounded>(
         clean: percent(wrong),
         verified: verification.map(|_| percent(unverified)),
     })
+}
+
+/// The outputs `[B, classes]`, if the labels are among the classes.
+fn logits<M: Bounded>(
+    model: &M,
+    images: Tensor<4>,
+    labels: &[u8],
+) -> Result<Tensor<2>, BoundError> {
+    let forward = || model.forward_any(vec![AnyTensor::new(images)]);
+    let output = catch_unwind(AssertUnwindSafe(forward)).map_err(|panic| {
+        let message = panic_message(panic.as_ref());
+        TraceError::ForwardPanicked { message }
+    })?;
+    let shape = output.shape();
+    let [_, classes] = shape[..] else {
+        return Err(BoundError::Specification(format!(
+            "a classifier gives [batch, classes]; the model gives {shape:?}"
+        )));
+    };
+    if let Some(label) = labels.iter().find(|&&label| usize::from(label) >= classes) {
+        return Err(BoundError::Specification(format!(
+            "label {label}, but there are {classes} classes"
+        )));
+    }
+    Ok(output.into_tensor())
 }
 
 fn progress_bar(images: usize, label: &str) -> ProgressBar {

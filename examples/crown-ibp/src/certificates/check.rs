@@ -262,7 +262,9 @@ fn compare(certificate: &Certificate, own: &[f64], tolerance: f64) -> Result<Ver
         }
         let Some(claimed) = *claimed else { continue };
         let gap = claimed - own;
-        if gap.is_nan() || gap > tolerance * claimed.abs().max(1.0) {
+        // Neither holds of a gap or a tolerance that is not a number.
+        let close = gap <= tolerance * claimed.abs().max(1.0);
+        if !close {
             within = false;
             if !certificate.certified {
                 return Verdict::refuted(format!(
