@@ -20,7 +20,7 @@ use crate::terminal::panic_message;
 pub struct Errors {
     /// The images that were looked at.
     pub images: usize,
-    /// The share that is classified wrongly, in percent.
+    /// The share that is classified wrongly, in percent; NaN if there are no images.
     pub clean: f64,
     /// The share that is not certified, in percent; none where nothing was bounded.
     pub verified: Option<f64>,
@@ -102,7 +102,8 @@ pub fn evaluate_each<M: Bounded>(
         bar.set_position(end as u64);
     }
     bar.finish_and_clear();
-    let percent = |count: i64| 100.0 * count as f64 / images.max(1) as f64;
+    // Of no images it is not a number, not 0.
+    let percent = |count: i64| 100.0 * count as f64 / images as f64;
     Ok(Errors {
         images,
         clean: percent(wrong),

@@ -54,6 +54,11 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         entry: "`data::load`, MNIST",
+        input: "files of no images",
+        run: || mnist(|folder| write(folder, &images(0, 0), &labels(&[]))),
+    },
+    Row {
+        entry: "`data::load`, MNIST",
         input: "a damaged .gz file",
         run: || mnist(|folder| write(folder, &[0x1f, 0x8b, 8, 0, 1, 2, 3], &labels(&[1]))),
     },
@@ -103,6 +108,17 @@ pub(crate) const ROWS: &[Row] = &[
         entry: "`evaluation::evaluate`",
         input: "a model of images of another size",
         run: || evaluated(&ModelConfig::MlpAny(MlpAnyConfig::new(9, vec![2]))),
+    },
+    Row {
+        entry: "`evaluation::evaluate`",
+        input: "no images",
+        run: || {
+            let model = digits_model(10).init(&test_device());
+            let none = Digits::new(1, 0).draw();
+            let errors = evaluate(&model, &none, 10, &test_device(), None, "none").unwrap();
+            assert!(errors.clean.is_nan());
+            Outcome::Defined("errors that are NaN, not 0")
+        },
     },
     Row {
         entry: "`weights::load_weights`",

@@ -152,7 +152,8 @@ pub(crate) const ROWS: &[Row] = &[
                     let found = checker.margins(&around, 0, method, LowerSlope::Adaptive, false);
                     let found = found.unwrap();
                     // The second class wins: the weights of the first outweigh its bias.
-                    assert!(!(found[0] > 0.0), "{method}: {found:?}");
+                    let shown = found[0] > 0.0;
+                    assert!(!shown, "{method}: {found:?}");
                 }
             }
             Outcome::Defined("bounds that show nothing")

@@ -28,6 +28,14 @@ pub enum DataError {
         /// The files that were looked for.
         looked_for: Vec<PathBuf>,
     },
+    /// A part without images, of which nothing could be said.
+    #[error("there are no {split} images of {dataset} in its files")]
+    Empty {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The part of it.
+        split: Split,
+    },
     /// A custom dataset did not load, or its images are not what it says.
     #[error("cannot load the {split} images of {dataset}: {reason}")]
     Custom {

@@ -162,7 +162,7 @@ impl fmt::Display for Split {
 /// # Errors
 ///
 /// [`DataError::NotFound`] says which files were looked for where; [`DataError::File`] names a
-/// damaged file and the offset in it.
+/// damaged file and the offset in it, [`DataError::Empty`] a part without images.
 pub fn load(
     dataset: DatasetName,
     split: Split,
@@ -176,7 +176,7 @@ pub fn load(
 ///
 /// # Errors
 ///
-/// As [`load`].
+/// As [`load`]; for a `count` of 0 there is no error.
 pub fn load_first(
     dataset: DatasetName,
     split: Split,
@@ -196,6 +196,9 @@ pub fn load_first(
         DatasetName::Svhn => svhn::load(source.folder(), split)?,
         DatasetName::Custom(custom) => custom.images(split, source)?,
     };
+    if images.labels().is_empty() {
+        return Err(DataError::Empty { dataset, split });
+    }
     let images = match count {
         Some(count) => images.take(count),
         None => images,
