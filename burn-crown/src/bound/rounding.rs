@@ -63,7 +63,7 @@ use serde::{Deserialize, Serialize};
 use super::{BoundConfig, Method};
 use crate::error::BoundError;
 use crate::graph::{Graph, Source};
-use crate::ops::{Ball, Precision, Region, Roundings};
+use crate::ops::{Ball, Interval, Precision, Region, Roundings};
 use crate::tensor::AnyTensor;
 
 /// Whether bounds account for floating-point rounding.
@@ -163,13 +163,13 @@ impl Soundness {
             Region::Box(interval) => {
                 let lower = interval.lower.clone().abs();
                 let error = outward(lower.max(interval.upper.clone().abs()));
-                Region::Box(precision.widen(interval, &error))
+                Region::Box(precision.widen(interval, &Interval::of(error)))
             }
             Region::Ball(ball) => {
                 let size = ball.center.clone().abs().add(ball.radius.clone());
                 let range = ball.range.map(|range| {
                     let zeros = AnyTensor::zeros(&range.lower.shape(), &range.lower);
-                    precision.widen(range, &zeros)
+                    precision.widen(range, &Interval::of(zeros))
                 });
                 Region::Ball(Ball {
                     // Its hull is computed from the two, so the centre's size counts as well.
@@ -183,14 +183,18 @@ impl Soundness {
 
     /// The region of a node from what its operator computed.
     pub(super) fn node(&self, region: Region, roundings: &Roundings) -> Region {
-        let Some(error) = &roundings.value else {
+        let Some(errors) = roundings.value.clone() else {
             return region;
         };
-        let error = match self.statement {
-            Statement::RealNetwork => error.clone(),
-            Statement::AsRun => error.clone().mul_scalar(2.0),
+        let errors = match self.statement {
+            Statement::RealNetwork => errors,
+            Statement::AsRun => errors.map(|error| error.mul_scalar(2.0)),
         };
-        Region::Box(self.precision.widen(region.interval(), &error))
+        let mut interval = self.precision.widen(region.interval(), &errors);
+        if let Some(floor) = &roundings.floor {
+            interval.lower = interval.lower.max(floor.clone());
+        }
+        Region::Box(interval)
     }
 }
 
@@ -322,7 +326,11 @@ impl Account {
         let features: usize = form.shape()[1..].iter().product();
         let as_run = match self.soundness.statement {
             Statement::RealNetwork => None,
-            Statement::AsRun => roundings.value,
+            Statement::AsRun => roundings.value.map(|ends| {
+                // The product with zero keeps what is not a number, which a maximum can lose.
+                let undefined = ends.upper.clone().mul_scalar(0.0);
+                ends.lower.max(ends.upper).add(undefined)
+            }),
         };
         let gamma = self.soundness.precision.gamma(features + 8);
         let bias = roundings

@@ -2,8 +2,12 @@
 
 use super::lines::rows;
 use super::matmul::{Matmul, norm_right, transpose};
-use super::product::{Mixture, Plane, alike, plane_above, plane_below, range};
-use super::{Ball, Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use super::precision::copies;
+use super::product::{Mixture, PLANE, Plane, alike, plane_above, plane_below, range};
+use super::{
+    Ball, Contribution, Interval, Operand, Operator, Precision, Refusal, Region, Rounded,
+    Roundings, Step,
+};
 use crate::tensor::{AnyTensor, Factors};
 
 /// `left · right`, `[B, ..., m, k]` by `[B, ..., k, n]`, both perturbed, with the dims in between
@@ -31,6 +35,37 @@ impl Operator for Bilinear {
 
     fn is_affine(&self) -> bool {
         false
+    }
+
+    /// The sums of a step are over `k` for the bias, over `n` for the left factor's coefficients and
+    /// over `m` for the right one's, and over the copies that broadcasting makes.
+    fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
+        let [left, right] = [0, 1].map(|index| shapes[index]);
+        let between = |shape: &[usize]| [&shape[..shape.len() - 2], &[1, 1]].concat();
+        let [left_between, right_between] = [left, right].map(between);
+        let copied = copies(&[&left_between, &right_between], &between(output));
+        let [m, k] = [2, 1].map(|at| left[left.len() - at]);
+        let n = right[right.len() - 1];
+        m.max(n) * copied + k + PLANE
+    }
+
+    fn accounts_for_rounding(&self) -> bool {
+        true
+    }
+
+    /// As for a product of two numbers, with `m_x m_y` summed over the terms; a ball's centre and
+    /// dual norm are sums of the same size.
+    fn roundings(&self, rounded: &Rounded) -> Option<Roundings> {
+        let precision = rounded.precision;
+        let terms = self.terms(rounded.shapes, rounded.output);
+        let size = rounded.magnitude(0).matmul(rounded.magnitude(1));
+        let error = |terms: usize| size.clone().mul_scalar(precision.gamma(terms));
+        let norm_terms = rounded.inputs.iter().map(Precision::norm_terms).max();
+        let value = error(terms + norm_terms.unwrap_or(0));
+        Some(Roundings {
+            constant: Some(size.clone().mul_scalar(4.0 * precision.outward(terms))),
+            ..rounded.nonlinear_sum(Some(Interval::of(value)), error(terms), terms)
+        })
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {

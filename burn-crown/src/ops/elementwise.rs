@@ -1,7 +1,9 @@
 //! Sums, and products with fixed factors, element by element with broadcasting.
 
 use super::precision::copies;
-use super::{Contribution, Interval, Operator, Region, Step, homogeneous, perturbed};
+use super::{
+    Contribution, Interval, Operator, Region, Rounded, Roundings, Step, homogeneous, perturbed,
+};
 use crate::tensor::AnyTensor;
 
 /// `left + right`.
@@ -229,6 +231,25 @@ impl Operator for AddScalar {
         copies(shapes, output) + 8
     }
 
+    /// The ends of a box are sums of two numbers, each off by a rounding of itself and of the
+    /// constant, which is rounded to the data type; they may be far smaller than the interval.
+    fn roundings(&self, rounded: &Rounded) -> Option<Roundings> {
+        let affine = rounded.affine(self);
+        let Region::Box(_) = rounded.inputs[0] else {
+            return Some(affine);
+        };
+        let gamma = rounded.precision.gamma(4);
+        let ends = self.interval(rounded.inputs).interval();
+        let error = |end: AnyTensor| {
+            let size = end.abs().add_scalar(self.0.abs());
+            size.mul_scalar(gamma).add_scalar(4.0 * rounded.precision.tiny)
+        };
+        Some(Roundings {
+            value: Some(ends.map(error)),
+            ..affine
+        })
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0].clone().add_scalar(self.0)
     }
@@ -256,6 +277,10 @@ impl Operator for AddScalar {
 impl Operator for MulScalar {
     fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
         copies(shapes, output) + 8
+    }
+
+    fn adds_up(&self) -> bool {
+        self.0 > 0.0
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {

@@ -76,7 +76,7 @@ impl Operator for LeakyRelu {
         let error = total.clone().mul_scalar(rounded.precision.gamma(32));
         Some(Roundings {
             constant: Some(total.mul_scalar(rounded.precision.outward(32))),
-            ..rounded.nonlinear(Some(error.clone()), error)
+            ..rounded.nonlinear(Some(Interval::of(error.clone())), error)
         })
     }
 

@@ -3,7 +3,10 @@
 use burn::tensor::TensorData;
 
 use super::lines::rows;
-use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use super::log_sum_rounding::{PlaneRoundings, of_ends, of_planes};
+use super::{
+    Contribution, Interval, Operand, Operator, Refusal, Region, Rounded, Roundings, Step,
+};
 use crate::tensor::{AnyTensor, Factors};
 
 /// `x_i − log Σ_j exp(x_j)` over a dim.
@@ -157,6 +160,32 @@ impl Operator for LogSoftmax {
 
     fn is_affine(&self) -> bool {
         false
+    }
+
+    fn terms(&self, shapes: &[&[usize]], _output: &[usize]) -> usize {
+        8 * shapes[0][self.dim] + 512
+    }
+
+    fn accounts_for_rounding(&self) -> bool {
+        true
+    }
+
+    fn roundings(&self, rounded: &Rounded) -> Option<Roundings> {
+        let precision = rounded.precision;
+        let count = rounded.shapes[0][self.dim];
+        let given = rounded.inputs[0].interval();
+        let ends = of_ends(self.interval(rounded.inputs).interval(), count, precision);
+        let PlaneRoundings {
+            group,
+            own,
+            rise,
+            size,
+            ..
+        } = of_planes(*self, &given, precision);
+        Some(Roundings {
+            constant: Some(size.add(rise)),
+            ..rounded.nonlinear_sum(Some(ends), own.add(group), count)
+        })
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {

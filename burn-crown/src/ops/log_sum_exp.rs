@@ -2,7 +2,10 @@
 
 use super::lines::{Line, rows};
 use super::log_softmax::{LogSoftmax, Plane, log_sum_exp};
-use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use super::log_sum_rounding::{PlaneRoundings, of_ends, of_planes};
+use super::{
+    Contribution, Interval, Operand, Operator, Refusal, Region, Rounded, Roundings, Step,
+};
 use crate::tensor::{AnyTensor, Factors};
 
 /// `log Σ_j exp(x_j)` over a dim, which stays with size 1.
@@ -19,6 +22,37 @@ impl Operator for LogSumExp {
 
     fn is_affine(&self) -> bool {
         false
+    }
+
+    fn terms(&self, shapes: &[&[usize]], _output: &[usize]) -> usize {
+        8 * shapes[0][self.dim] + 512
+    }
+
+    fn accounts_for_rounding(&self) -> bool {
+        true
+    }
+
+    /// Beside the planes, the sum of the slopes times the middles is off by `γ_n` of its size, and
+    /// what is added to it, the height and the largest element, by a few roundings of all three.
+    fn roundings(&self, rounded: &Rounded) -> Option<Roundings> {
+        let precision = rounded.precision;
+        let count = rounded.shapes[0][self.dim];
+        let given = rounded.inputs[0].interval();
+        let ends = of_ends(self.interval(rounded.inputs).interval(), count, precision);
+        let planes = LogSoftmax { dim: self.dim };
+        let PlaneRoundings {
+            group,
+            rise,
+            height,
+            ..
+        } = of_planes(planes, &given, precision);
+        let shift = given.upper.max_dim(self.dim).abs();
+        let size = height.add(shift).add(rise);
+        let step = group.add(size.clone().mul_scalar(precision.gamma(count + 32)));
+        Some(Roundings {
+            constant: Some(size),
+            ..rounded.nonlinear_sum(Some(ends), step, count)
+        })
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {

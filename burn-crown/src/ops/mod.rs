@@ -24,6 +24,7 @@ mod leaky_relu;
 mod lines;
 mod log_softmax;
 mod log_sum_exp;
+mod log_sum_rounding;
 mod matmul;
 mod maximum;
 mod pad;
@@ -162,6 +163,12 @@ pub(crate) trait Operator: Debug + Send + Sync {
     fn magnitude(&self, inputs: &[Region]) -> AnyTensor {
         let Interval { lower, upper } = self.interval(inputs).interval();
         lower.abs().max(upper.abs())
+    }
+
+    /// For an affine operator: whether it adds up elements of its one operand with weights that are
+    /// not negative, without a constant.
+    fn adds_up(&self) -> bool {
+        false
     }
 
     /// How far rounding takes the operator's results; none where it is not accounted for.

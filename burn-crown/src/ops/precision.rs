@@ -77,17 +77,18 @@ impl Precision {
             .add_scalar(self.tiny / self.unit)
     }
 
-    /// A box with its ends moved out by `error`, and by the rounding of doing so.
+    /// A box with its ends moved out by the errors of each, and by the rounding of doing so.
     ///
     /// `fl(l − e)` is off by at most `u (|l| + e) + tiny`, of which the first part is below
     /// `4 u |l| + e / 128`.
-    pub(crate) fn widen(&self, interval: Interval, error: &AnyTensor) -> Interval {
-        let margin = |end: &AnyTensor| {
+    pub(crate) fn widen(&self, interval: Interval, errors: &Interval) -> Interval {
+        let margin = |end: &AnyTensor, error: &AnyTensor| {
             let own = end.clone().abs().mul_scalar(4.0 * self.unit);
             let total = own.add(error.clone()).add_scalar(4.0 * self.tiny);
             total.mul_scalar(1.0 + 1.0 / 128.0)
         };
-        let (below, above) = (margin(&interval.lower), margin(&interval.upper));
+        let below = margin(&interval.lower, &errors.lower);
+        let above = margin(&interval.upper, &errors.upper);
         Interval {
             lower: interval.lower.sub(below),
             upper: interval.upper.add(above),
@@ -111,9 +112,12 @@ impl Precision {
 /// How far rounding takes an operator's results, for inputs in given regions.
 #[derive(Clone, Debug)]
 pub(crate) struct Roundings {
-    /// For each element of the output, how far the ends of the interval are off, and as well the
-    /// value that the network computes from computed inputs. None where both are exact.
-    pub(crate) value: Option<AnyTensor>,
+    /// For each element of the output, how far the lower and the upper end of the interval are off.
+    /// A value that the network computes from computed inputs is off by no more than what is
+    /// between the two, and lies in the interval with twice the errors. None where both are exact.
+    pub(crate) value: Option<Interval>,
+    /// What neither the output nor what is computed for it is ever below, if that is known.
+    pub(crate) floor: Option<AnyTensor>,
     /// For each element of the output, how far one backward step may be off for a coefficient 1 on
     /// it, apart from the sum of the bias. None where the step is exact.
     pub(crate) step: Option<AnyTensor>,
@@ -122,6 +126,17 @@ pub(crate) struct Roundings {
     pub(crate) constant: Option<AnyTensor>,
     /// `[B, 1]`: what underflow of coefficients may cost.
     pub(crate) underflow: AnyTensor,
+}
+
+impl Roundings {
+    /// For an operator whose values, and what is computed for them, are never below zero.
+    pub(crate) fn never_negative(self, rounded: &Rounded) -> Self {
+        let floor = AnyTensor::zeros(rounded.output, &self.underflow);
+        Self {
+            floor: Some(floor),
+            ..self
+        }
+    }
 }
 
 /// The operands of an operator whose roundings are asked for.
@@ -165,11 +180,22 @@ impl Rounded<'_> {
 
     /// `error` per element of the output, which covers every rounding of values and of the
     /// backward step.
-    pub(crate) fn nonlinear(&self, value: Option<AnyTensor>, step: AnyTensor) -> Roundings {
-        let underflow = self.underflow(8);
+    pub(crate) fn nonlinear(&self, value: Option<Interval>, step: AnyTensor) -> Roundings {
+        self.nonlinear_sum(value, step, NONLINEAR)
+    }
+
+    /// [`nonlinear`](Self::nonlinear) for results of so many terms.
+    pub(crate) fn nonlinear_sum(
+        &self,
+        value: Option<Interval>,
+        step: AnyTensor,
+        terms: usize,
+    ) -> Roundings {
+        let underflow = self.underflow(terms);
         let spread = self.over_output(underflow.clone());
         Roundings {
-            value: value.map(|value| value.add(spread.clone())),
+            value: value.map(|value| value.map(|error| error.add(spread.clone()))),
+            floor: None,
             step: Some(step.add(spread)),
             constant: None,
             underflow,
@@ -201,6 +227,7 @@ impl Rounded<'_> {
         if exact && terms == 0 {
             return Roundings {
                 value: None,
+                floor: None,
                 step: None,
                 constant: Some(constant),
                 underflow,
@@ -213,13 +240,33 @@ impl Rounded<'_> {
         };
         let norm_terms = self.inputs.iter().map(Precision::norm_terms).max();
         Roundings {
-            value: (!exact).then(|| error(terms + norm_terms.unwrap_or(0))),
+            value: (!exact).then(|| Interval::of(error(terms + norm_terms.unwrap_or(0)))),
+            floor: operator
+                .adds_up()
+                .then(|| self.least_sum(operator, terms)),
             step: Some(error(terms)),
             constant: Some(constant),
             underflow,
         }
     }
+
+    /// What a sum with weights that are not negative is never below: the sum of what its terms have
+    /// below zero. Its interval, of a centre and a radius, is off by the size of both.
+    fn least_sum<O: Operator + ?Sized>(&self, operator: &O, terms: usize) -> AnyTensor {
+        let below = self.inputs[0].interval().lower.neg();
+        let negative = below.clone().greater_scalar(0.0);
+        let zeros = AnyTensor::zeros(&below.shape(), &below);
+        // As in a magnitude, a relative error covers an underflow.
+        let raised = below.add_scalar(self.precision.tiny / self.precision.unit);
+        let upper = zeros.mask_where(negative, raised);
+        let lower = upper.clone().neg();
+        let least = operator.magnitude(&[Region::Box(Interval { lower, upper })]);
+        least.mul_scalar(-self.precision.outward(terms))
+    }
 }
+
+/// How many products are in a result that is not a sum, its slopes and its intercept, at most.
+const NONLINEAR: usize = 128;
 
 /// How many times the largest operand is copied where it is broadcast to `output`, the batch
 /// apart.

@@ -1,7 +1,8 @@
 //! Products of two values that both depend on the perturbed input.
 
 use super::lines::rows;
-use super::{Contribution, Interval, Operator, Region, Step};
+use super::precision::copies;
+use super::{Contribution, Interval, Operator, Region, Rounded, Roundings, Step};
 use crate::tensor::{AnyTensor, Factors};
 
 /// `left · right`, element by element with broadcasting, both perturbed.
@@ -11,6 +12,39 @@ pub(crate) struct Product;
 impl Operator for Product {
     fn is_affine(&self) -> bool {
         false
+    }
+
+    fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
+        copies(shapes, output) + PLANE
+    }
+
+    fn accounts_for_rounding(&self) -> bool {
+        true
+    }
+
+    /// Each corner is a product, off by a rounding of itself, and the ends of the interval are
+    /// corners.
+    ///
+    /// A plane with the share `t` that was computed, whatever it is, has the slopes
+    /// `y_l + t (y_u − y_l)` and `x_l + t (x_u − x_l)` and the intercept
+    /// `−((1 − t) x_l y_l + t x_u y_u)`: each is a few operations on numbers no larger than
+    /// `m_x`, `m_y` or `m_x m_y`, the largest absolute values, as `0 ≤ t ≤ 1`. On the box it is off
+    /// by fewer than `PLANE` roundings of `m_x m_y`.
+    fn roundings(&self, rounded: &Rounded) -> Option<Roundings> {
+        let precision = rounded.precision;
+        let terms = self.terms(rounded.shapes, rounded.output);
+        let size = rounded.magnitude(0).mul(rounded.magnitude(1));
+        let step = size.clone().mul_scalar(precision.gamma(terms));
+        // A corner that is not a number can be lost among the others.
+        let undefined = size.clone().mul_scalar(0.0);
+        let ends = self.interval(rounded.inputs).interval().map(|end| {
+            let error = end.abs().mul_scalar(precision.gamma(4));
+            error.add(undefined.clone())
+        });
+        Some(Roundings {
+            constant: Some(size.mul_scalar(4.0)),
+            ..rounded.nonlinear_sum(Some(ends), step, terms)
+        })
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
@@ -46,6 +80,9 @@ impl Operator for Product {
         }
     }
 }
+
+/// More roundings than the plane around a product takes, and its product with a coefficient.
+pub(super) const PLANE: usize = 48;
 
 /// Two intervals broadcast to one shape.
 pub(super) fn alike([x, y]: [Interval; 2]) -> [Interval; 2] {

@@ -22,6 +22,10 @@ impl Operator for Reduce {
         reduced.product::<usize>() + 8
     }
 
+    fn adds_up(&self) -> bool {
+        self.factor > 0.0
+    }
+
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {
         inputs[0]
             .clone()

@@ -51,6 +51,14 @@ impl Interval {
         }
     }
 
+    /// Both ends at one place.
+    pub(crate) fn of(value: AnyTensor) -> Self {
+        Self {
+            lower: value.clone(),
+            upper: value,
+        }
+    }
+
     pub(crate) fn center(&self) -> AnyTensor {
         self.lower.clone().add(self.upper.clone()).mul_scalar(0.5)
     }
@@ -139,10 +147,7 @@ impl Region {
     /// The smallest box that holds the region.
     pub(crate) fn interval(&self) -> Interval {
         match self {
-            Region::Fixed(value) => Interval {
-                lower: value.clone(),
-                upper: value.clone(),
-            },
+            Region::Fixed(value) => Interval::of(value.clone()),
             Region::Box(interval) => interval.clone(),
             Region::Ball(ball) => ball.hull(),
             Region::Substitution(rows) => rows.hull(),

@@ -323,6 +323,7 @@ pub(super) fn softmax(
         (Layout::Swapped, 1) => 0,
         (Layout::Swapped, axis) => axis,
     };
+    graph.rewrites();
     let shape = graph.shape(value.node).to_vec();
     let mut node = value.node;
     if matches!(kind, SoftmaxKind::Softmin) {

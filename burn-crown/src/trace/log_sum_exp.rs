@@ -20,6 +20,7 @@ pub(super) fn log_sum_exp<'a>(makers: &Makers<'a>, out: &TensorIr) -> Option<Com
     Some(Composite {
         reads: vec![x],
         emit: Box::new(move |graph, out| {
+            graph.rewrites();
             let node = plain(graph, x)?;
             apply(graph, LogSumExp { dim }, vec![node], out)
         }),
@@ -84,6 +85,7 @@ fn beside_zero(
     dim: usize,
     out: &TensorIr,
 ) -> Result<(), Refusal> {
+    graph.rewrites();
     let node = plain(graph, x)?;
     let shape = graph.shape(node).to_vec();
     let sized = |size: usize| {

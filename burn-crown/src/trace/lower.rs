@@ -34,6 +34,7 @@ pub(super) fn lower(
         images: Vec::new(),
         values: HashMap::new(),
         clean: HashMap::new(),
+        rewrites: false,
     };
     let operations = &record.captured.graph.operations;
     let composites = composite::find(operations);
@@ -115,6 +116,8 @@ pub(super) struct Lowering<'a> {
     values: HashMap<TensorId, Value>,
     /// For perturbed nodes, the node of their clean value, where there is one.
     clean: HashMap<usize, usize>,
+    /// Whether the operator that is lowered is computed in another way than backends do.
+    rewrites: bool,
 }
 
 impl Lowering<'_> {
@@ -166,6 +169,7 @@ impl Lowering<'_> {
             }
         }
         let first = self.nodes.len();
+        self.rewrites = false;
         let lowered = match composite {
             Some(composite) => operation
                 .outputs()
@@ -179,7 +183,7 @@ impl Lowering<'_> {
         let module = place(module.as_deref());
         let origin = Arc::new(Origin {
             place: format!("operator `{operator}` in {module}"),
-            rewritten: operators::is_rewritten(operation),
+            rewritten: self.rewrites,
             interpolates: operators::interpolates(operation),
         });
         for node in &mut self.nodes[first..] {
@@ -290,6 +294,12 @@ impl Lowering<'_> {
         operations
             .filter(|operation| !matches!(operation, OperationIr::Drop(_)))
             .any(|operation| operation.inputs().any(|input| input.id == ir.id))
+    }
+
+    /// Says that the operator is lowered to others that compute its function in another way than
+    /// backends do: their roundings are not those of the operator as it runs.
+    pub(super) fn rewrites(&mut self) {
+        self.rewrites = true;
     }
 
     /// Adds a constant.

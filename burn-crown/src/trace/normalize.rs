@@ -54,6 +54,7 @@ fn perturbed_batch_norm(
     parameters: [Value; 2],
     statistics: [Value; 2],
 ) -> Result<(), Refusal> {
+    graph.rewrites();
     let recorded = op.out.shape.to_vec();
     let rank = recorded.len();
     let [gamma, beta] = parameters.map(|value| per_channel(graph, value, rank));
@@ -80,6 +81,7 @@ pub(super) fn layer_norm(graph: &mut Lowering, op: &LayerNormOpIr) -> Result<(),
     if op.input.shape.num_dims() < 2 {
         return Err(Refusal::mixes_batch("it normalizes over the batch"));
     }
+    graph.rewrites();
     let shape = graph.shape(input.node).to_vec();
     let last = shape.len() - 1;
     let count = shape[last];

@@ -55,22 +55,6 @@ pub(crate) fn name(operation: &OperationIr) -> String {
     }
 }
 
-/// Whether an operator is lowered to others that compute its function in another way than
-/// backends do: their roundings are not those of the operator as it runs.
-pub(super) fn is_rewritten(operation: &OperationIr) -> bool {
-    let OperationIr::Module(op) = operation else {
-        return false;
-    };
-    matches!(
-        op,
-        ModuleOperationIr::LayerNorm(_)
-            | ModuleOperationIr::AdaptiveAvgPool1d(_)
-            | ModuleOperationIr::AdaptiveAvgPool2d(_)
-            | ModuleOperationIr::AdaptiveAvgPool3d(_)
-            | ModuleOperationIr::Interpolate(_)
-    )
-}
-
 /// Whether an operator weighs its inputs by numbers that the backend computes from their places.
 pub(super) fn interpolates(operation: &OperationIr) -> bool {
     matches!(

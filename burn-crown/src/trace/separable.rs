@@ -125,6 +125,7 @@ fn resize(
     out: &TensorIr,
     resized: impl Fn(FlexTensor, [usize; 2]) -> FlexTensor,
 ) -> Result<(), Refusal> {
+    graph.rewrites();
     let mut node = plain(graph, input)?;
     for dim in 2..input.shape.num_dims() {
         let (from, to) = (input.shape[dim], out.shape[dim]);

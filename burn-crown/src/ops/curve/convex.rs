@@ -1,11 +1,18 @@
 //! Functions that are convex or concave wherever they are defined, and powers.
 
-use super::{Curve, Piece};
+use super::accuracy::ALLOWANCE;
+use super::{Accuracy, Curve, Piece};
 use crate::ops::Interval;
 use crate::tensor::{AnyMask, AnyTensor};
 
 const CONVEX: Piece = Piece::convex(f64::NEG_INFINITY, f64::INFINITY);
 const CONCAVE: Piece = Piece::concave(f64::NEG_INFINITY, f64::INFINITY);
+
+/// The slopes of roots are upright at zero; nearer to it than this, they are those of here.
+const SLOPES_BEGIN: f64 = f32::MIN_POSITIVE as f64;
+
+/// The largest exponent of a power whose rounding is accounted for.
+const LARGEST_EXPONENT: f64 = 64.0;
 
 /// `exp(x)`.
 #[derive(Debug)]
@@ -52,6 +59,14 @@ impl Curve for Exp {
         x.exp()
     }
 
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::LIBRARY)
+    }
+
+    fn is_never_negative(&self) -> bool {
+        true
+    }
+
     fn pieces(&self) -> Vec<Piece> {
         vec![CONVEX]
     }
@@ -78,6 +93,10 @@ impl Curve for Log {
         x.recip()
     }
 
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::LIBRARY)
+    }
+
     fn pieces(&self) -> Vec<Piece> {
         vec![CONCAVE]
     }
@@ -100,6 +119,10 @@ impl Curve for Log1p {
         x.add_scalar(1.0).recip()
     }
 
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::LIBRARY)
+    }
+
     fn pieces(&self) -> Vec<Piece> {
         vec![CONCAVE]
     }
@@ -120,10 +143,21 @@ impl Curve for Sqrt {
 
     fn slope(&self, x: AnyTensor) -> AnyTensor {
         // Finite at zero, where the tangent is upright: any line through a point above it will do.
-        x.clamp_min(f64::from(f32::MIN_POSITIVE))
+        x.clamp_min(SLOPES_BEGIN)
             .sqrt()
             .recip()
             .mul_scalar(0.5)
+    }
+
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Relative {
+            units: ALLOWANCE,
+            from: SLOPES_BEGIN,
+        })
+    }
+
+    fn is_never_negative(&self) -> bool {
+        true
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -148,6 +182,10 @@ impl Curve for Recip {
         x.clone().mul(x).recip().neg()
     }
 
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::LIBRARY)
+    }
+
     fn pieces(&self) -> Vec<Piece> {
         vec![
             Piece::concave(f64::NEG_INFINITY, 0.0),
@@ -169,8 +207,8 @@ impl Curve for LogSigmoid {
         x.neg().sigmoid()
     }
 
-    fn steepness(&self) -> Option<f64> {
-        Some(1.0)
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Steep(1.0))
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -192,8 +230,8 @@ impl Curve for Abs {
         ones.mask_fill(x.lower_scalar(0.0), -1.0)
     }
 
-    fn steepness(&self) -> Option<f64> {
-        Some(1.0)
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Steep(1.0))
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -210,6 +248,14 @@ impl Curve for Cosh {
         x.sinh()
     }
 
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::LIBRARY)
+    }
+
+    fn is_never_negative(&self) -> bool {
+        true
+    }
+
     fn pieces(&self) -> Vec<Piece> {
         vec![CONVEX]
     }
@@ -222,6 +268,11 @@ impl Power {
 
     fn is_even(&self) -> bool {
         self.0 % 2.0 == 0.0
+    }
+
+    /// Whether the exponent, and that of the slope, is a number in every data type.
+    fn is_simple(&self) -> bool {
+        (2.0 * self.0).fract() == 0.0
     }
 }
 
@@ -239,9 +290,23 @@ impl Curve for Power {
         // A root is upright at zero: see the square root.
         let x = match self.is_whole() {
             true => x,
-            false => x.clamp_min(f64::from(f32::MIN_POSITIVE)),
+            false => x.clamp_min(SLOPES_BEGIN),
         };
         x.powf(self.0 - 1.0).mul_scalar(self.0)
+    }
+
+    /// `powf` of an exponent that is off by `u` of itself is off by `u |p log x|`, of which the
+    /// value's exponent says that it is at most 89 u in `f32` and 746 u in `f64`; integers are
+    /// multiplied out by some backends.
+    fn accuracy(&self) -> Option<Accuracy> {
+        let from = if self.is_whole() { 0.0 } else { SLOPES_BEGIN };
+        let exponent = if self.is_simple() { 0 } else { 1024 };
+        let units = ALLOWANCE + self.0.abs().ceil() as usize + exponent;
+        (self.0.abs() <= LARGEST_EXPONENT).then_some(Accuracy::Relative { units, from })
+    }
+
+    fn is_never_negative(&self) -> bool {
+        !self.is_whole() || self.is_even()
     }
 
     fn pieces(&self) -> Vec<Piece> {

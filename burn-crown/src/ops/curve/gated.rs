@@ -5,7 +5,7 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, SQRT_2};
 
-use super::{Curve, Piece};
+use super::{Accuracy, Curve, Piece};
 use crate::tensor::AnyTensor;
 
 /// `x · Φ(x)` with the normal distribution function Φ.
@@ -60,8 +60,8 @@ impl Curve for Gelu {
         gate.add(x.mul(density).mul_scalar(NORMAL_DENSITY))
     }
 
-    fn steepness(&self) -> Option<f64> {
-        Some(1.2)
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Steep(1.2))
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -79,8 +79,8 @@ impl Curve for Silu {
         gate.add(logistic_slope(x.clone()).mul(x))
     }
 
-    fn steepness(&self) -> Option<f64> {
-        Some(1.2)
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Steep(1.2))
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -102,8 +102,8 @@ impl Curve for Mish {
         softplus.tanh().add(opening.mul(x))
     }
 
-    fn steepness(&self) -> Option<f64> {
-        Some(2.0)
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Steep(2.0))
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -138,8 +138,8 @@ impl Curve for GeluApproximate {
         inner.sigmoid().add(opening.mul(x))
     }
 
-    fn steepness(&self) -> Option<f64> {
-        Some(2.0)
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Steep(2.0))
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -177,8 +177,8 @@ impl Curve for HardSwish {
             .mask_fill(x.greater_scalar(open), 1.0)
     }
 
-    fn steepness(&self) -> Option<f64> {
-        Some(2.0)
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Steep(2.0))
     }
 
     fn pieces(&self) -> Vec<Piece> {

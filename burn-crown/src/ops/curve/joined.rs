@@ -1,6 +1,6 @@
 //! Functions that are exponential on one side and straight, or nearly so, on the other.
 
-use super::{Curve, Interval, Piece};
+use super::{Accuracy, Curve, Interval, Piece};
 use crate::tensor::AnyTensor;
 
 /// `log(1 + exp(β x)) / β`.
@@ -43,8 +43,8 @@ impl Curve for Softplus {
         x.mul_scalar(self.beta).sigmoid()
     }
 
-    fn steepness(&self) -> Option<f64> {
-        Some((1.0 / self.beta).max(1.0))
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Steep((1.0 / self.beta).max(1.0)))
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -94,9 +94,9 @@ impl Curve for Elu {
         below.mask_fill(x.greater_scalar(0.0), self.gain)
     }
 
-    fn steepness(&self) -> Option<f64> {
+    fn accuracy(&self) -> Option<Accuracy> {
         let slope = self.gain.max(self.depth * self.rate);
-        Some(slope.max(self.depth))
+        Some(Accuracy::Steep(slope.max(self.depth)))
     }
 
     fn pieces(&self) -> Vec<Piece> {

@@ -1,6 +1,6 @@
 //! Functions of straight pieces.
 
-use super::{Curve, Piece};
+use super::{Accuracy, Curve, Piece};
 use crate::tensor::AnyTensor;
 
 /// `x` kept between two levels, after a scale and a shift: `clamp(scale · x + shift, low, high)`.
@@ -45,10 +45,10 @@ impl Curve for Clamp {
             .mask_fill(x.greater_scalar(high), 0.0)
     }
 
-    fn steepness(&self) -> Option<f64> {
+    fn accuracy(&self) -> Option<Accuracy> {
         let levels = [self.low, self.high, self.shift].map(f64::abs);
         let finite = levels.into_iter().filter(|level| level.is_finite());
-        Some(finite.fold(self.scale, f64::max))
+        Some(Accuracy::Steep(finite.fold(self.scale, f64::max)))
     }
 
     fn pieces(&self) -> Vec<Piece> {

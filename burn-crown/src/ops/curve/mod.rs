@@ -4,6 +4,7 @@
 //! A function is a chain of pieces, each convex or concave. That is all that its tightest lines
 //! need, see [`support`]; a new function is a value, a slope and its pieces.
 
+mod accuracy;
 mod convex;
 mod gated;
 mod joined;
@@ -22,12 +23,15 @@ pub(crate) use kinked::Clamp;
 pub(crate) use periodic::{Sine, Tan};
 pub(crate) use s_shaped::{ArcSinh, ArcTan, Erf, Sigmoid, Softsign, Tanh};
 pub(crate) use steepening::{ArcTanh, Sinh, Tanhshrink};
+pub(super) use accuracy::{ALLOWANCE, width};
 pub(super) use support::lines;
+
+use accuracy::Accuracy;
 
 use std::fmt::Debug;
 
 use super::lines::Lines;
-use super::{Interval, Operator, Precision, Region, Rounded, Roundings, Step};
+use super::{Interval, Operator, Region, Rounded, Roundings, Step};
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// A part of the line on which a function is convex or concave; straight is both.
@@ -80,12 +84,14 @@ pub(crate) trait Curve: Debug + Send + Sync {
         false
     }
 
-    /// `K` for a function that [`ALLOWANCE`] covers: nowhere steeper than `K`, at zero no larger
-    /// than `K`, its computed value off by at most `ALLOWANCE · u · K (1 + |x|)`, whether it is
-    /// computed here or composed by Burn, and its computed slope by at most `ALLOWANCE · u · K`.
-    /// None for others, whose rounding is not accounted for.
-    fn steepness(&self) -> Option<f64> {
+    /// How far computed values and slopes are off; none where that is not accounted for.
+    fn accuracy(&self) -> Option<Accuracy> {
         None
+    }
+
+    /// Whether neither it nor what is computed for it is ever below zero.
+    fn is_never_negative(&self) -> bool {
+        false
     }
 
     /// Where the tangent of a convex or concave function touches it: in the middle of the interval,
@@ -106,43 +112,6 @@ pub(crate) trait Curve: Debug + Send + Sync {
         let _ = interval;
         None
     }
-}
-
-/// How far the computed values of functions may be off, in unit roundoffs of
-/// [`steepness`](Curve::steepness)` · (1 + |x|)`.
-///
-/// Of these, 32 are for one function of the mathematics library (`exp`, `ln_1p`, `tanh`, `erf`,
-/// `sin`, `cos`, and the logistic function and its logarithm made of them): 16 units in the last
-/// place, where glibc states at most 2 for `f32` and `f64`, Rust's `libm` 1 and SLEEF 4. The others
-/// are for what is computed around it, of which no function here has more than 12 operations.
-pub(super) const ALLOWANCE: usize = 64;
-
-/// What the lines around a function are off by, and its values: `(step, value, constant)`.
-///
-/// A line is a slope, whatever it is, and the extreme of `f(x) − slope · x` over a few places; or a
-/// tangent, which is off by the error of its slope over the width of the interval. So is the
-/// search for the extreme, which goes by computed slopes: where one has the wrong sign, the
-/// function rises or falls by less than the slope's error over what the search leaves out.
-fn line_roundings(
-    lines: &Lines,
-    input: &Interval,
-    largest: AnyTensor,
-    steepness: f64,
-    precision: Precision,
-) -> [AnyTensor; 3] {
-    let gamma = precision.gamma(ALLOWANCE);
-    let slopes = lines.lower.slope.clone().abs();
-    let slopes = slopes.max(lines.upper.slope.clone().abs());
-    let width = input
-        .radius()
-        .mul_scalar(2.0 * (1.0 + 16.0 * precision.unit));
-    let reach = largest.clone().add(width).add_scalar(1.0);
-    let value = reach.mul_scalar(steepness * gamma);
-    let rise = slopes.mul(largest.clone());
-    let step = value.clone().add(rise.clone().mul_scalar(4.0 * gamma));
-    let size = largest.add_scalar(1.0).mul_scalar(2.0 * steepness);
-    let constant = size.add(rise.mul_scalar(2.0)).add(value.clone());
-    [step, value, constant]
 }
 
 /// A function of one variable as an operator.
@@ -173,23 +142,18 @@ impl<C: Curve> Operator for Elementwise<C> {
     }
 
     fn terms(&self, _shapes: &[&[usize]], _output: &[usize]) -> usize {
-        ALLOWANCE
+        match self.0.accuracy() {
+            Some(Accuracy::Relative { units, .. }) => units,
+            _ => ALLOWANCE,
+        }
     }
 
     fn accounts_for_rounding(&self) -> bool {
-        self.0.steepness().is_some()
+        self.0.accuracy().is_some()
     }
 
     fn roundings(&self, rounded: &Rounded) -> Option<Roundings> {
-        let steepness = self.0.steepness()?;
-        let input = rounded.inputs[0].interval();
-        let lines = support::lines(&self.0, &input);
-        let (largest, precision) = (rounded.magnitude(0), rounded.precision);
-        let [step, value, constant] = line_roundings(&lines, &input, largest, steepness, precision);
-        Some(Roundings {
-            constant: Some(constant),
-            ..rounded.nonlinear(Some(value), step)
-        })
+        accuracy::roundings(self, rounded)
     }
 
     fn evaluate(&self, inputs: &[AnyTensor]) -> AnyTensor {

@@ -2,7 +2,8 @@
 
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
-use super::{ALLOWANCE, Curve, Piece, line_roundings, support};
+use super::accuracy::{ALLOWANCE, LineRoundings, steep};
+use super::{Curve, Piece, support};
 use crate::ops::lines::{Line, Lines};
 use crate::ops::{Interval, Operator, Region, Rounded, Roundings, Step};
 use crate::tensor::{AnyMask, AnyTensor};
@@ -100,11 +101,14 @@ impl Operator for Sine {
         let (moved, _, _) = self.first_turn(&input);
         let lines = support::lines(&TwoTurns, &moved);
         let largest = rounded.magnitude(0).add_scalar(4.0 * TAU);
-        let [step, value, constant] =
-            line_roundings(&lines, &input, largest, 1.0, rounded.precision);
+        let LineRoundings {
+            step,
+            value,
+            constant,
+        } = steep(&lines, &input, largest, 1.0, rounded.precision);
         Some(Roundings {
             constant: Some(constant),
-            ..rounded.nonlinear(Some(value), step)
+            ..rounded.nonlinear(Some(Interval::of(value)), step)
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::f64::consts::FRAC_2_SQRT_PI;
 
-use super::{Curve, Piece};
+use super::{Accuracy, Curve, Piece};
 use crate::tensor::AnyTensor;
 
 /// `1 / (1 + exp(−x))`.
@@ -45,8 +45,8 @@ impl Curve for Sigmoid {
         x.clone().sigmoid().mul(x.neg().sigmoid())
     }
 
-    fn steepness(&self) -> Option<f64> {
-        Some(1.0)
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Steep(1.0))
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -69,8 +69,8 @@ impl Curve for Tanh {
         up.sigmoid().mul(down.sigmoid()).mul_scalar(4.0)
     }
 
-    fn steepness(&self) -> Option<f64> {
-        Some(1.0)
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Steep(1.0))
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -91,8 +91,8 @@ impl Curve for Erf {
         x.clone().mul(x).neg().exp().mul_scalar(FRAC_2_SQRT_PI)
     }
 
-    fn steepness(&self) -> Option<f64> {
-        Some(FRAC_2_SQRT_PI)
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Steep(FRAC_2_SQRT_PI))
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -114,8 +114,8 @@ impl Curve for Softsign {
         root.clone().mul(root)
     }
 
-    fn steepness(&self) -> Option<f64> {
-        Some(1.0)
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Steep(1.0))
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -134,6 +134,10 @@ impl Curve for ArcTan {
 
     fn slope(&self, x: AnyTensor) -> AnyTensor {
         x.clone().mul(x).add_scalar(1.0).recip()
+    }
+
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Steep(1.0))
     }
 
     fn pieces(&self) -> Vec<Piece> {

@@ -1,6 +1,6 @@
 //! Functions that rise faster the farther from zero: concave below it, convex above.
 
-use super::{Curve, Interval, Piece};
+use super::{Accuracy, Curve, Interval, Piece};
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// `x − tanh(x)`.
@@ -32,8 +32,8 @@ impl Curve for Tanhshrink {
         tanh.clone().mul(tanh)
     }
 
-    fn steepness(&self) -> Option<f64> {
-        Some(1.2)
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::Steep(1.2))
     }
 
     fn pieces(&self) -> Vec<Piece> {
@@ -52,6 +52,10 @@ impl Curve for Sinh {
 
     fn slope(&self, x: AnyTensor) -> AnyTensor {
         x.cosh()
+    }
+
+    fn accuracy(&self) -> Option<Accuracy> {
+        Some(Accuracy::LIBRARY)
     }
 
     fn pieces(&self) -> Vec<Piece> {
