@@ -11,8 +11,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::dense::{Below, Box};
-use crate::nets::{Convolved, Rectified, Smooth, Twin, random};
+use crate::nets::{Convolved, Layered, Rectified, Smooth, Twin, random_of_size};
 use crate::number::{Number, number};
+use crate::products::{Attentive, Gated, Logarithmic, Normed};
 
 /// Corners of the region that are tried for each network.
 const CORNERS: usize = 24;
@@ -36,18 +37,77 @@ struct Case<const D: usize, N> {
     radius: f64,
 }
 
+/// How large things are.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    radius: f64,
+    /// What is added to every element of the input.
+    offset: f64,
+    /// How many times as large parameters are as those that keep the size of values.
+    gain: f64,
+}
+
+/// Without extent, with next to none, and with some.
+const SIZES: [Sizes; 3] = [
+    Sizes {
+        radius: 0.0,
+        ..USUAL
+    },
+    Sizes {
+        radius: 1e-6,
+        ..USUAL
+    },
+    USUAL,
+];
+
+const USUAL: Sizes = Sizes {
+    radius: 0.1,
+    offset: 0.0,
+    gain: 1.0,
+};
+
+const NARROW: Sizes = Sizes {
+    radius: 0.05,
+    ..USUAL
+};
+
+/// Far from zero, with large parameters, and with those that lead nearly to zero.
+const ILL_CONDITIONED: [Sizes; 4] = [
+    Sizes {
+        radius: 1e-3,
+        offset: 1000.0,
+        ..USUAL
+    },
+    Sizes {
+        radius: 1e-3,
+        gain: 30.0,
+        ..USUAL
+    },
+    Sizes {
+        radius: 0.1,
+        gain: 1e-4,
+        ..USUAL
+    },
+    Sizes {
+        radius: 1e-30,
+        gain: 1e-15,
+        ..USUAL
+    },
+];
+
 impl<const D: usize, N: Twin<D>> Case<D, N> {
-    fn new(seed: u64, dtype: DType, radius: f64) -> Self {
+    fn new(seed: u64, dtype: DType, sizes: Sizes) -> Self {
         let mut random_input = StdRng::seed_from_u64(seed);
         let size = N::INPUT.iter().product();
         let drawn = (0..size).map(|_| random_input.random_range(-1.0_f32..1.0));
-        let center: Vec<f64> = drawn.map(f64::from).collect();
+        let moved = |x: f32| f64::from(x + sizes.offset as f32);
+        let center: Vec<f64> = drawn.map(moved).collect();
         let data = TensorData::new(center.clone(), N::INPUT);
         Self {
-            net: random(seed, dtype),
+            net: random_of_size(seed, dtype, sizes.gain),
             input: Tensor::from_data(data, (&test_device(), dtype)),
             center,
-            radius,
+            radius: sizes.radius,
         }
     }
 
@@ -86,13 +146,12 @@ fn assert_inside(what: &str, [lower, upper]: &[Vec<f64>; 2], values: &[Number]) 
     }
 }
 
-fn values_at_corners_hold<const D: usize, N: Twin<D>>(networks: u64) {
+/// Checks a network of each of the sizes for every seed.
+fn values_at_corners_hold<const D: usize, N: Twin<D>>(networks: u64, sizes: &[Sizes]) {
     for dtype in data_types() {
         for seed in 0..networks {
-            // Without extent, with next to none, and with some.
-            let radius = [0.0, 1e-6, 0.1][(seed % 3) as usize];
-            let case = Case::<D, N>::new(seed, dtype, radius);
-            let exact = case.net.exact();
+            let sizes = sizes[seed as usize % sizes.len()];
+            let case = Case::<D, N>::new(seed, dtype, sizes);
             let Box { lower, upper } = case.region();
             let mut choose = StdRng::seed_from_u64(seed);
             let mut corners = Vec::new();
@@ -102,7 +161,7 @@ fn values_at_corners_hold<const D: usize, N: Twin<D>>(networks: u64) {
                     let high: bool = choose.random();
                     if high { upper.clone() } else { lower.clone() }
                 });
-                corners.push(exact.value(corner.collect()));
+                corners.push(case.net.value(corner.collect()));
             }
             for method in [
                 Method::Interval,
@@ -112,7 +171,7 @@ fn values_at_corners_hold<const D: usize, N: Twin<D>>(networks: u64) {
             ] {
                 let bounds = case.bounds(BoundConfig::new(method).with_rounding(SOUND));
                 for values in &corners {
-                    let what = format!("{method} in {dtype:?}, network {seed}");
+                    let what = format!("{method} in {dtype:?}, network {seed}, {sizes:?}");
                     assert_inside(&what, &bounds, values);
                 }
             }
@@ -122,23 +181,47 @@ fn values_at_corners_hold<const D: usize, N: Twin<D>>(networks: u64) {
 
 #[test]
 fn bounds_hold_the_values_of_linear_layers_and_rectifiers() {
-    values_at_corners_hold::<2, Rectified>(12);
+    values_at_corners_hold::<2, Rectified>(12, &SIZES);
 }
 
 #[test]
 fn bounds_hold_the_values_of_hyperbolic_tangents() {
-    values_at_corners_hold::<2, Smooth>(12);
+    values_at_corners_hold::<2, Smooth>(12, &SIZES);
 }
 
 #[test]
 fn bounds_hold_the_values_of_convolutions() {
-    values_at_corners_hold::<4, Convolved>(9);
+    values_at_corners_hold::<4, Convolved>(9, &SIZES);
 }
 
-fn intervals_hold<const D: usize, N: Twin<D>>(networks: u64) {
+#[test]
+fn bounds_hold_the_values_of_products_and_quotients() {
+    values_at_corners_hold::<2, Gated>(12, &SIZES);
+    values_at_corners_hold::<2, Gated>(8, &ILL_CONDITIONED);
+}
+
+#[test]
+fn bounds_hold_the_values_of_layer_normalisation() {
+    values_at_corners_hold::<2, Normed>(12, &SIZES);
+    values_at_corners_hold::<2, Normed>(8, &ILL_CONDITIONED);
+}
+
+#[test]
+fn bounds_hold_the_values_of_attention() {
+    values_at_corners_hold::<3, Attentive>(6, &SIZES);
+    values_at_corners_hold::<3, Attentive>(8, &ILL_CONDITIONED);
+}
+
+#[test]
+fn bounds_hold_the_values_of_logarithms_of_sums() {
+    values_at_corners_hold::<2, Logarithmic>(9, &SIZES);
+    values_at_corners_hold::<2, Logarithmic>(8, &ILL_CONDITIONED);
+}
+
+fn intervals_hold<const D: usize, N: Layered<D>>(networks: u64) {
     for dtype in data_types() {
         for seed in 0..networks {
-            let case = Case::<D, N>::new(seed, dtype, 0.05);
+            let case = Case::<D, N>::new(seed, dtype, NARROW);
             let exact = case.net.exact().intervals(case.region()).pop().unwrap();
             let bounds = case.bounds(BoundConfig::new(Method::Interval).with_rounding(SOUND));
             let what = format!("IBP in {dtype:?}, network {seed}");
@@ -157,10 +240,10 @@ fn intervals_hold_those_of_exact_arithmetic() {
 
 /// Bounds of CROWN stand on bounds, and wider ones need not make each of its lines looser: that they
 /// do here is a test of figures, where the one above is of a theorem.
-fn linear_bounds_hold<const D: usize, N: Twin<D>>(networks: u64) {
+fn linear_bounds_hold<const D: usize, N: Layered<D>>(networks: u64) {
     for dtype in data_types() {
         for seed in 0..networks {
-            let case = Case::<D, N>::new(seed, dtype, 0.05);
+            let case = Case::<D, N>::new(seed, dtype, NARROW);
             let exact = case.net.exact();
             let last = exact.0.len();
             for (slope, below) in [

@@ -4,8 +4,11 @@
 mod adversarial;
 mod dense;
 mod exact;
+mod functions;
 mod golden;
 mod nets;
 mod number;
+mod products;
 mod random;
 mod refused;
+mod stock;

@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::dense::{Dense, Layer};
-use crate::number::{number, numbers};
+use crate::number::{Number, number, numbers};
 
 /// A network whose value can be had in 256 bits.
 pub(crate) trait Twin<const D: usize>: Bounded {
@@ -21,14 +21,25 @@ pub(crate) trait Twin<const D: usize>: Bounded {
 
     fn new() -> Self;
 
+    /// The output for an input, both flattened.
+    fn value(&self, x: Vec<Number>) -> Vec<Number>;
+}
+
+/// A network that is a chain of layers.
+pub(crate) trait Layered<const D: usize>: Twin<D> {
     fn exact(&self) -> Dense;
 }
 
 /// The network with random parameters of a size that keeps values about as large as they are.
 pub(crate) fn random<const D: usize, N: Twin<D>>(seed: u64, dtype: DType) -> N {
+    random_of_size(seed, dtype, 1.0)
+}
+
+/// The network with random parameters, so many times as large.
+pub(crate) fn random_of_size<const D: usize, N: Twin<D>>(seed: u64, dtype: DType, gain: f64) -> N {
     let mut random = StdRng::seed_from_u64(seed);
     map_parameters(N::new(), dtype, |_, shape, values| {
-        let bound = 3.0 / (values.len() as f64 / shape[shape.len() - 1] as f64).sqrt();
+        let bound = gain * 3.0 / (values.len() as f64 / shape[shape.len() - 1] as f64).sqrt();
         let drawn = std::iter::repeat_with(|| random.random_range(-bound..bound));
         values.iter_mut().zip(drawn).for_each(|(value, drawn)| {
             *value = if dtype == DType::F32 {
@@ -52,7 +63,7 @@ fn affine(linear: &Linear) -> Layer {
     }
 }
 
-fn linear(inputs: usize, outputs: usize) -> Linear {
+pub(crate) fn linear(inputs: usize, outputs: usize) -> Linear {
     LinearConfig::new(inputs, outputs).init(&test_device())
 }
 
@@ -82,6 +93,12 @@ impl Twin<2> for Rectified {
         }
     }
 
+    fn value(&self, x: Vec<Number>) -> Vec<Number> {
+        self.exact().value(x)
+    }
+}
+
+impl Layered<2> for Rectified {
     fn exact(&self) -> Dense {
         let [first, second, output] = [&self.first, &self.second, &self.output].map(affine);
         Dense(vec![first, Layer::Relu, second, Layer::Relu, output])
@@ -114,6 +131,12 @@ impl Twin<2> for Smooth {
         }
     }
 
+    fn value(&self, x: Vec<Number>) -> Vec<Number> {
+        self.exact().value(x)
+    }
+}
+
+impl Layered<2> for Smooth {
     fn exact(&self) -> Dense {
         let [first, second, output] = [&self.first, &self.second, &self.output].map(affine);
         Dense(vec![first, Layer::Relu, second, Layer::Tanh, output])
@@ -159,6 +182,12 @@ impl Twin<4> for Convolved {
         }
     }
 
+    fn value(&self, x: Vec<Number>) -> Vec<Number> {
+        self.exact().value(x)
+    }
+}
+
+impl Layered<4> for Convolved {
     fn exact(&self) -> Dense {
         let kernel = to_vec(self.conv.weight.val());
         let biases = to_vec(self.conv.bias.as_ref().map(Param::val).unwrap());
