@@ -53,6 +53,9 @@ pub(crate) enum Source {
     Parameter(usize),
     /// A value that `forward` made itself.
     Constant(TensorData),
+    /// A fixed value that `forward` computes, known by an interval that holds what rounding leaves
+    /// open; only where bounds account for it. Its node counts as perturbed.
+    Computed,
     /// An operator on earlier nodes.
     Operator {
         operator: Arc<dyn Operator>,

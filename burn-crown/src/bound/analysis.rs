@@ -3,13 +3,14 @@
 use std::cell::{RefCell, RefMut};
 use std::sync::Arc;
 
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::Tensor;
 
+use super::bounds::Bounds;
 use super::forward::Forward;
 use super::ground::Ground;
 use super::intervals::Intervals;
 use super::rounding::{Rounding, Soundness};
-use super::{BoundConfig, Method, crown, projections};
+use super::{BoundConfig, Method, computed, crown, projections};
 use crate::error::{BoundError, TraceError};
 use crate::graph::{Graph, Node, Source};
 use crate::ops::{Interval, Region};
@@ -17,35 +18,6 @@ use crate::perturbation::Input;
 use crate::spec::Specification;
 use crate::tensor::AnyTensor;
 use crate::trace::Parameter;
-
-/// Bounds of a specification over a region, both `[B, S]`.
-#[derive(Clone, Debug)]
-pub struct Bounds {
-    /// Nowhere above the specification's values.
-    pub lower: Tensor<2>,
-    /// Nowhere below them.
-    pub upper: Tensor<2>,
-}
-
-impl Bounds {
-    /// For margins: which images are certified, `[B]`. A bound that is infinite or not a number
-    /// certifies nothing.
-    pub fn certified(&self) -> Tensor<1, Bool> {
-        certified(self.lower.clone())
-    }
-}
-
-/// Which images are certified by lower bounds of their margins `[B, S]`: those whose bounds are
-/// all positive and finite. No margins certify nothing.
-pub fn certified(lower: Tensor<2>) -> Tensor<1, Bool> {
-    let [batch, rows] = lower.dims();
-    if rows == 0 {
-        return Tensor::<1>::zeros([batch], &lower.device()).greater_elem(0.0);
-    }
-    let positive = lower.clone().greater_elem(0.0);
-    let finite = lower.lower_elem(f32::INFINITY);
-    positive.bool_and(finite).all_dim(1).reshape([batch as i32])
-}
 
 /// A module's forward pass with its parameters and input region bound, made by
 /// [`GraphCache`](crate::GraphCache) or [`Verifier`](crate::Verifier).
@@ -89,7 +61,7 @@ impl Analysis {
                 Source::Constant(data) => {
                     Region::Fixed(AnyTensor::from_data_like(data.clone(), first))
                 }
-                Source::Operator { .. } => return Ok(None),
+                Source::Operator { .. } | Source::Computed => return Ok(None),
             }))
         };
         let regions = graph
@@ -325,8 +297,10 @@ impl Analysis {
     /// The leaves alone, with an account of rounding where the config asks for it.
     fn start(&self, target: usize, config: &BoundConfig) -> Result<Intervals, BoundError> {
         let leaves = self.leaves.clone();
-        let soundness = Soundness::new(config, &leaves.graph, target, leaves.like())?;
-        Ok(soundness.map_or(leaves.clone(), |soundness| leaves.with_soundness(soundness)))
+        match Soundness::new(config, &leaves.graph, target, leaves.like())? {
+            Some(soundness) => computed::account(leaves, soundness, target),
+            None => Ok(leaves),
+        }
     }
 
     /// The intervals that are known, with an account of rounding where the config asks for it.
@@ -340,7 +314,8 @@ impl Analysis {
         }
         let start = self.start(target, config)?;
         Ok(RefMut::map(self.rounded.borrow_mut(), |rounded| {
-            let known = rounded.take().filter(|(by, _)| *by == config.rounding);
+            let known = rounded.take();
+            let known = known.filter(|(by, known)| *by == config.rounding && known.shares(&start));
             &mut rounded.insert(known.unwrap_or((config.rounding, start))).1
         }))
     }
@@ -356,7 +331,10 @@ impl Analysis {
         let nodes = match config.method {
             Method::Crown | Method::ConvexAdversarial => {
                 let mut tightened = self.tightened.borrow_mut();
-                if let Some((_, kept)) = tightened.take().filter(|(by, _)| by == config) {
+                let kept = tightened.take();
+                if let Some((_, kept)) =
+                    kept.filter(|(by, kept)| by == config && kept.shares(&known))
+                {
                     known = kept;
                 }
                 crown::tighten(&mut known, target, config);

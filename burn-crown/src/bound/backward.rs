@@ -1,8 +1,8 @@
 //! Linear bounds, backward through the graph.
 
 use super::LowerSlope;
+use super::account::Account;
 use super::intervals::Intervals;
-use super::rounding::Account;
 use super::step::Operands;
 use crate::graph::Source;
 use crate::ops::{Contribution, Interval, Region, power_norm_scaled};

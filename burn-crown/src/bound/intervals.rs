@@ -48,6 +48,24 @@ impl Intervals {
         self
     }
 
+    /// The same with nodes of another graph as leaves, by their regions.
+    pub(super) fn with_leaves(
+        self,
+        graph: Arc<Graph>,
+        leaves: impl Iterator<Item = (usize, Region)>,
+    ) -> Self {
+        let mut known = Self { graph, ..self };
+        for (index, region) in leaves {
+            known.regions[index] = Some(region);
+        }
+        known
+    }
+
+    /// Whether both are of one graph.
+    pub(super) fn shares(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.graph, &other.graph)
+    }
+
     /// How rounding is accounted for, if it is.
     pub(super) fn soundness(&self) -> Option<Soundness> {
         self.soundness

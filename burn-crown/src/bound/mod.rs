@@ -1,7 +1,10 @@
 //! The bound methods, written once for all operators.
 
+mod account;
 mod analysis;
 mod backward;
+mod bounds;
+mod computed;
 mod config;
 mod crown;
 mod finite;
@@ -15,7 +18,8 @@ pub(crate) mod rounding;
 mod step;
 
 pub(crate) use crate::perturbation::Input;
-pub use analysis::{Analysis, Bounds, certified};
+pub use analysis::Analysis;
+pub use bounds::{Bounds, certified};
 pub use config::{BoundConfig, LowerSlope, Method, Projections};
 pub(crate) use finite::Part;
 pub(crate) use probe::Probe;

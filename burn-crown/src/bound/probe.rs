@@ -83,9 +83,16 @@ impl Probe {
     /// The backward step of a node's operator for the forms `[B, S, N]`: each of its relaxations.
     pub(crate) fn relaxations(&self, index: usize, rows: &AnyTensor) -> Vec<Contribution> {
         let graph = self.graph();
-        let Source::Operator { operator, .. } = &graph.nodes[index].source else {
+        let Source::Operator { operator, inputs } = &graph.nodes[index].source else {
             return Vec::new();
         };
+        // Where rounding is accounted for, a fixed operand may be known by an interval, and the
+        // operator another one.
+        let known = &self.known.graph.nodes;
+        let differs = |&input: &usize| known[input].perturbed != graph.nodes[input].perturbed;
+        if inputs.iter().any(differs) {
+            return Vec::new();
+        }
         let count = rows.shape()[1];
         let mut shape = graph.nodes[index].shape.clone();
         shape[0] = graph.batch * count;

@@ -21,7 +21,10 @@
 //! terms whose absolute values sum to `M = |W| m + |b|`, which it gives itself as its interval on
 //! the box `[−m, m]`. Its interval, of centres and radii with `|c| + r = m`, is a sum of the same
 //! size: both ends are off by at most `γ_n M`, and are moved out by that. Other operators state
-//! their own `M`. Rearrangements are exact.
+//! their own error, many for each end by itself: products, powers and exponentials are off by a
+//! share of what they are, so that small positive numbers stay positive. Rearrangements are exact.
+//! What is never negative in exact arithmetic nor as it is computed, an exponential, a square or a
+//! sum of such, is not moved below zero.
 //!
 //! # Linear bounds
 //!
@@ -46,16 +49,18 @@
 //! function by the same `γ_n M`. For [`Statement::AsRun`] intervals are moved out by it once more,
 //! and so is each backward step. By induction over the nodes, every interval holds the computed
 //! values. The network may sum in any order and fuse operations of one node, but it must compute
-//! the recorded operators: those that are lowered to others (layer normalisation, adaptive
-//! pooling, interpolation) are refused.
+//! the recorded operators: those that are lowered to others (softmax, the logarithm of a sum of
+//! exponentials, layer normalisation, adaptive pooling, interpolation) are refused.
 //!
 //! # The region
 //!
 //! A radius, a scale and a valid range are rounded to the data type, and so are `x − ε` and
 //! `x + ε`: regions are moved out by that. Input, parameters, specification rows and whatever
 //! `forward` computes from constants alone are taken as the numbers that they are in the model's
-//! data type. Values that `forward` computes from parameters (weight normalisation) or from fixed
-//! inputs are not: they are refused.
+//! data type. Values that `forward` computes from parameters or fixed inputs are known by the
+//! intervals that rounding leaves open, and enter as perturbed ones do (`bound::computed`). That
+//! needs a value for each image and an operator for two perturbed operands: others (weight
+//! normalisation) are refused.
 
 use burn::tensor::{DType, Device};
 use serde::{Deserialize, Serialize};
@@ -86,9 +91,14 @@ pub enum Rounding {
     /// somewhat, the more the larger the layers. They take about twice the time, and are meant for
     /// evaluation.
     ///
-    /// On the flex backend, and on libtorch's CPU in `f64`. Elsewhere, for `bf16`, by the forward
-    /// methods, and for operators whose rounding is not accounted for, bounds are refused with
-    /// [`BoundError::Rounding`].
+    /// On the flex backend, and on libtorch's CPU in `f64`. Refused with [`BoundError::Rounding`]
+    /// are: other devices; `bf16`; the forward methods and random projections; functions that jump
+    /// (sign, rounding to whole numbers, thresholds) and the hard and soft shrink; `tan`, `asinh`
+    /// and `atanh`; powers whose exponent is beyond ±64; linear and cubic interpolation; what
+    /// `forward` computes from parameters or fixed inputs, unless its first dim is the batch and it
+    /// is added to, subtracted from, multiplied or joined with a perturbed value; and for
+    /// [`Statement::AsRun`] softmax, log-sum-exp, layer normalisation, adaptive pooling, and batch
+    /// normalisation by perturbed numbers.
     Sound(Statement),
 }
 
@@ -107,7 +117,7 @@ pub enum Statement {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Soundness {
     pub(super) precision: Precision,
-    statement: Statement,
+    pub(super) statement: Statement,
 }
 
 impl Soundness {
@@ -224,6 +234,13 @@ fn refuse_device(device: &Device, dtype: DType) -> Result<(), BoundError> {
     )))
 }
 
+/// The refusal of an operator, by its name and its place.
+pub(super) fn refused_at(graph: &Graph, index: usize, reason: &str) -> BoundError {
+    let origin = graph.nodes[index].origin.as_deref();
+    let place = origin.map_or("the forward pass", |origin| origin.place.as_str());
+    BoundError::Rounding(format!("{place} {reason}"))
+}
+
 fn refuse_node(
     graph: &Graph,
     index: usize,
@@ -235,16 +252,9 @@ fn refuse_node(
         return Ok(());
     };
     let origin = node.origin.as_deref();
-    let place = origin.map_or("the forward pass", |origin| origin.place.as_str());
-    let refused = |reason: &str| Err(BoundError::Rounding(format!("{place} {reason}")));
-    if !node.perturbed {
-        if operator.is_exact() {
-            return Ok(());
-        }
-        return refused(
-            "computes a value from parameters or fixed inputs, with a rounding of its own; compute \
-             it beforehand and make the result the parameter or the input",
-        );
+    let refused = |reason: &str| Err(refused_at(graph, index, reason));
+    if !node.perturbed && operator.is_exact() {
+        return Ok(());
     }
     if !operator.accounts_for_rounding() {
         return refused("has no account of its rounding; use `Rounding::Plain`");
@@ -286,105 +296,3 @@ fn refuse_node(
 
 /// More roundings than a norm or a sum takes beside its terms.
 const RESERVE: usize = 4096;
-
-/// The errors of one backward pass, `[B, S]`.
-pub(super) struct Account {
-    soundness: Soundness,
-    batch: usize,
-    rows: usize,
-    error: AnyTensor,
-}
-
-impl Account {
-    pub(super) fn new(soundness: Soundness, batch: usize, rows: usize, like: &AnyTensor) -> Self {
-        Self {
-            soundness,
-            batch,
-            rows,
-            error: AnyTensor::zeros(&[batch, rows], like),
-        }
-    }
-
-    /// Adds `Σ |A| · error` for errors `[B, ...]` of the elements that a form is on.
-    fn charge(&mut self, form: &AnyTensor, error: AnyTensor) {
-        let precision = &self.soundness.precision;
-        let (batch, rows) = (self.batch, self.rows);
-        let features: usize = form.shape()[1..].iter().product();
-        let sum = form
-            .clone()
-            .abs()
-            .reshape(&[batch, rows, features])
-            .matmul(error.reshape(&[batch, features, 1]))
-            .reshape(&[batch, rows])
-            .mul_scalar(precision.outward(features))
-            .add_scalar(precision.tiny * (features + 8) as f64);
-        self.error = self.error.clone().add(sum);
-    }
-
-    /// A backward step from a form through an operator.
-    pub(super) fn step(&mut self, form: &AnyTensor, roundings: Roundings) {
-        let features: usize = form.shape()[1..].iter().product();
-        let as_run = match self.soundness.statement {
-            Statement::RealNetwork => None,
-            Statement::AsRun => roundings.value.map(|ends| {
-                // The product with zero keeps what is not a number, which a maximum can lose.
-                let undefined = ends.upper.clone().mul_scalar(0.0);
-                ends.lower.max(ends.upper).add(undefined)
-            }),
-        };
-        let gamma = self.soundness.precision.gamma(features + 8);
-        let bias = roundings
-            .constant
-            .map(|constant| constant.mul_scalar(gamma));
-        for error in [roundings.step, as_run, bias].into_iter().flatten() {
-            let shape = [&[self.batch], &form.shape()[1..]].concat();
-            self.charge(form, error.expand(&shape));
-        }
-        let underflow = roundings.underflow.expand(&[self.batch, self.rows]);
-        self.error = self.error.clone().add(underflow);
-    }
-
-    /// Two forms on a node added to one.
-    pub(super) fn merge(&mut self, sum: &AnyTensor, region: &Region) {
-        let precision = self.soundness.precision;
-        let magnitude = precision.magnitude(region);
-        let features: usize = sum.shape()[1..].iter().product();
-        let total = magnitude.clone().sum_features().reshape(&[self.batch, 1]);
-        let underflow = total.mul_scalar(precision.tiny * precision.outward(features));
-        self.error = self.error.clone().add(underflow).add_scalar(precision.tiny);
-        self.charge(sum, magnitude.mul_scalar(precision.gamma(4)));
-    }
-
-    /// Something added to the bound.
-    pub(super) fn add(&mut self, bound: &AnyTensor) {
-        let precision = self.soundness.precision;
-        let error = bound.clone().abs().mul_scalar(precision.gamma(4));
-        self.error = self.error.clone().add(error).add_scalar(precision.tiny);
-    }
-
-    /// The smallest value of a form over a region.
-    pub(super) fn concretize(&mut self, form: &AnyTensor, region: &Region) {
-        let precision = self.soundness.precision;
-        let features: usize = form.shape()[1..].iter().product();
-        let terms = features + Precision::norm_terms(region) + 16;
-        // A substitution's steps are differences of two elements, on top of the original.
-        let parts = match region {
-            Region::Substitution(_) => 4.0,
-            _ => 1.0,
-        };
-        let magnitude = precision.magnitude(region);
-        let error = magnitude.mul_scalar(parts * precision.gamma(terms));
-        self.charge(form, error);
-    }
-
-    /// The bound without what it may be wrong by.
-    ///
-    /// The errors were added one after the other, fewer than a few thousand: a sixty-fourth is more
-    /// than that lost.
-    pub(super) fn lower(self, bound: AnyTensor) -> AnyTensor {
-        let precision = self.soundness.precision;
-        let own = bound.clone().abs().mul_scalar(precision.gamma(4));
-        let total = self.error.add(own).add_scalar(4.0 * precision.tiny);
-        bound.sub(total.mul_scalar(1.0 + 1.0 / 64.0))
-    }
-}

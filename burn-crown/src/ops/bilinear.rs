@@ -1,5 +1,7 @@
 //! Matrix products of two values that both depend on the perturbed input.
 
+use std::sync::Arc;
+
 use super::lines::rows;
 use super::matmul::{Matmul, norm_right, transpose};
 use super::precision::copies;
@@ -22,6 +24,10 @@ pub(crate) struct Bilinear;
 const ARRAYS: usize = 16;
 
 impl Operator for Bilinear {
+    fn for_several(&self) -> Option<Arc<dyn Operator>> {
+        Some(Arc::new(Self))
+    }
+
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         operands
             .iter()

@@ -1,5 +1,7 @@
 //! Tensors side by side.
 
+use std::sync::Arc;
+
 use super::{Ball, Contribution, Interval, Operand, Operator, Refusal, Region, Step};
 use crate::tensor::AnyTensor;
 
@@ -43,6 +45,10 @@ impl Cat {
 }
 
 impl Operator for Cat {
+    fn for_several(&self) -> Option<Arc<dyn Operator>> {
+        Some(Arc::new(Self { dim: self.dim }))
+    }
+
     fn refuse(&self, _operands: &[Operand]) -> Option<Refusal> {
         (self.dim == 0).then(|| Refusal::mixes_batch("it joins the batch with other rows"))
     }

@@ -1,8 +1,11 @@
 //! Sums, and products with fixed factors, element by element with broadcasting.
 
+use std::sync::Arc;
+
 use super::precision::copies;
 use super::{
-    Contribution, Interval, Operator, Region, Rounded, Roundings, Step, homogeneous, perturbed,
+    Contribution, Interval, Operator, Product, Region, Rounded, Roundings, Step, homogeneous,
+    perturbed,
 };
 use crate::tensor::AnyTensor;
 
@@ -97,6 +100,10 @@ fn add_backward(form: AnyTensor, signed: AnyTensor, step: &Step) -> Contribution
 }
 
 impl Operator for Add {
+    fn for_several(&self) -> Option<Arc<dyn Operator>> {
+        Some(Arc::new(Self))
+    }
+
     fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
         copies(shapes, output) + 8
     }
@@ -119,6 +126,10 @@ impl Operator for Add {
 }
 
 impl Operator for Sub {
+    fn for_several(&self) -> Option<Arc<dyn Operator>> {
+        Some(Arc::new(Self))
+    }
+
     fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
         copies(shapes, output) + 8
     }
@@ -141,6 +152,10 @@ impl Operator for Sub {
 }
 
 impl Operator for Mul {
+    fn for_several(&self) -> Option<Arc<dyn Operator>> {
+        Some(Arc::new(Product))
+    }
+
     fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
         copies(shapes, output) + 8
     }
@@ -242,7 +257,8 @@ impl Operator for AddScalar {
         let ends = self.interval(rounded.inputs).interval();
         let error = |end: AnyTensor| {
             let size = end.abs().add_scalar(self.0.abs());
-            size.mul_scalar(gamma).add_scalar(4.0 * rounded.precision.tiny)
+            size.mul_scalar(gamma)
+                .add_scalar(4.0 * rounded.precision.tiny)
         };
         Some(Roundings {
             value: Some(ends.map(error)),

@@ -1,7 +1,9 @@
 //! Products with a fixed matrix.
 
+use std::sync::Arc;
+
 use super::region::power_norm;
-use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use super::{Bilinear, Contribution, Interval, Operand, Operator, Refusal, Region, Step};
 use crate::tensor::AnyTensor;
 
 /// `left · right`, one of the two fixed, over the last two dims with the others broadcast.
@@ -9,6 +11,10 @@ use crate::tensor::AnyTensor;
 pub(crate) struct Matmul;
 
 impl Operator for Matmul {
+    fn for_several(&self) -> Option<Arc<dyn Operator>> {
+        Some(Arc::new(Bilinear))
+    }
+
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         let [left, right] = operands else {
             return Some(Refusal::unsupported("a product has two operands"));

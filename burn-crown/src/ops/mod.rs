@@ -83,6 +83,7 @@ pub(crate) use within::Within;
 
 use std::cell::RefCell;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::bound::LowerSlope;
 use crate::tensor::{AnyMask, AnyTensor};
@@ -92,6 +93,12 @@ pub(crate) trait Operator: Debug + Send + Sync {
     /// Why the operator cannot be bounded with these operands, if it cannot.
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         let _ = operands;
+        None
+    }
+
+    /// For an operator of which any operand may be the perturbed one: the operator for several
+    /// perturbed operands.
+    fn for_several(&self) -> Option<Arc<dyn Operator>> {
         None
     }
 

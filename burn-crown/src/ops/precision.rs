@@ -241,9 +241,7 @@ impl Rounded<'_> {
         let norm_terms = self.inputs.iter().map(Precision::norm_terms).max();
         Roundings {
             value: (!exact).then(|| Interval::of(error(terms + norm_terms.unwrap_or(0)))),
-            floor: operator
-                .adds_up()
-                .then(|| self.least_sum(operator, terms)),
+            floor: operator.adds_up().then(|| self.least_sum(operator, terms)),
             step: Some(error(terms)),
             constant: Some(constant),
             underflow,

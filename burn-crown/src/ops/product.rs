@@ -1,5 +1,7 @@
 //! Products of two values that both depend on the perturbed input.
 
+use std::sync::Arc;
+
 use super::lines::rows;
 use super::precision::copies;
 use super::{Contribution, Interval, Operator, Region, Rounded, Roundings, Step};
@@ -10,6 +12,10 @@ use crate::tensor::{AnyTensor, Factors};
 pub(crate) struct Product;
 
 impl Operator for Product {
+    fn for_several(&self) -> Option<Arc<dyn Operator>> {
+        Some(Arc::new(Self))
+    }
+
     fn is_affine(&self) -> bool {
         false
     }

@@ -314,14 +314,12 @@ pub(super) fn softmax(
 ) -> Result<(), Refusal> {
     let value = graph.value(&op.input);
     let dim = match (value.layout, op.axis) {
-        (Layout::Plain, axis) => axis,
-        (Layout::Shared, axis) => axis + 1,
         // Merged dims hold the batch.
         (Layout::Merged, 0) => 0,
-        (Layout::Merged, axis) => axis + 1,
         (Layout::Swapped, 0) => 1,
         (Layout::Swapped, 1) => 0,
-        (Layout::Swapped, axis) => axis,
+        (Layout::Plain | Layout::Swapped, axis) => axis,
+        (Layout::Merged | Layout::Shared, axis) => axis + 1,
     };
     graph.rewrites();
     let shape = graph.shape(value.node).to_vec();

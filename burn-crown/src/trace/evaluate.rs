@@ -25,7 +25,9 @@ pub(crate) fn evaluate<M: Bounded>(
             Source::Input(index) => inputs[*index].clone(),
             Source::Parameter(position) => parameters[*position].for_node(&node.shape),
             Source::Constant(data) => AnyTensor::from_data_like(data.clone(), &inputs[0]),
-            Source::Operator { .. } => unreachable!("an operator is no leaf"),
+            Source::Operator { .. } | Source::Computed => {
+                unreachable!("an operator is no leaf, and a recorded graph has no computed ones")
+            }
         });
         if value.shape() != node.shape {
             return Err(differs(format!(

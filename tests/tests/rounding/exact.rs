@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use crate::dense::{Below, Box};
 use crate::nets::{Convolved, Layered, Rectified, Smooth, Twin, random_of_size};
 use crate::number::{Number, number};
-use crate::products::{Attentive, Gated, Logarithmic, Normed};
+use crate::products::{Attentive, Gated, Logarithmic, Normed, Recurrent, Stateful};
 
 /// Corners of the region that are tried for each network.
 const CORNERS: usize = 24;
@@ -148,7 +148,8 @@ fn assert_inside(what: &str, [lower, upper]: &[Vec<f64>; 2], values: &[Number]) 
 
 /// Checks a network of each of the sizes for every seed.
 fn values_at_corners_hold<const D: usize, N: Twin<D>>(networks: u64, sizes: &[Sizes]) {
-    for dtype in data_types() {
+    let dtypes = data_types().into_iter();
+    for dtype in dtypes.filter(|&dtype| N::DOUBLE || dtype == DType::F32) {
         for seed in 0..networks {
             let sizes = sizes[seed as usize % sizes.len()];
             let case = Case::<D, N>::new(seed, dtype, sizes);
@@ -196,26 +197,38 @@ fn bounds_hold_the_values_of_convolutions() {
 
 #[test]
 fn bounds_hold_the_values_of_products_and_quotients() {
-    values_at_corners_hold::<2, Gated>(12, &SIZES);
-    values_at_corners_hold::<2, Gated>(8, &ILL_CONDITIONED);
+    values_at_corners_hold::<2, Gated>(6, &SIZES);
+    values_at_corners_hold::<2, Gated>(4, &ILL_CONDITIONED);
 }
 
 #[test]
 fn bounds_hold_the_values_of_layer_normalisation() {
-    values_at_corners_hold::<2, Normed>(12, &SIZES);
-    values_at_corners_hold::<2, Normed>(8, &ILL_CONDITIONED);
+    values_at_corners_hold::<2, Normed>(6, &SIZES);
+    values_at_corners_hold::<2, Normed>(4, &ILL_CONDITIONED);
 }
 
 #[test]
 fn bounds_hold_the_values_of_attention() {
-    values_at_corners_hold::<3, Attentive>(6, &SIZES);
-    values_at_corners_hold::<3, Attentive>(8, &ILL_CONDITIONED);
+    values_at_corners_hold::<3, Attentive>(3, &SIZES);
+    values_at_corners_hold::<3, Attentive>(4, &ILL_CONDITIONED);
+}
+
+#[test]
+fn bounds_hold_the_values_of_computed_constants() {
+    values_at_corners_hold::<2, Stateful>(6, &SIZES);
+    values_at_corners_hold::<2, Stateful>(4, &ILL_CONDITIONED);
+}
+
+#[test]
+fn bounds_hold_the_values_of_recurrent_layers() {
+    values_at_corners_hold::<3, Recurrent>(3, &SIZES);
+    values_at_corners_hold::<3, Recurrent>(4, &ILL_CONDITIONED);
 }
 
 #[test]
 fn bounds_hold_the_values_of_logarithms_of_sums() {
-    values_at_corners_hold::<2, Logarithmic>(9, &SIZES);
-    values_at_corners_hold::<2, Logarithmic>(8, &ILL_CONDITIONED);
+    values_at_corners_hold::<2, Logarithmic>(6, &SIZES);
+    values_at_corners_hold::<2, Logarithmic>(4, &ILL_CONDITIONED);
 }
 
 fn intervals_hold<const D: usize, N: Layered<D>>(networks: u64) {

@@ -99,7 +99,9 @@ fn intervals(domain: Domain, dtype: DType) -> Vec<[f64; 2]> {
     };
     let far = if single { 80.0 } else { 600.0 };
     let centers: &[f64] = match domain {
-        Domain::Line => &[0.0, 1e-30, -1e-12, 0.3, -0.7, 1.0, 2.5, -9.0, 30.0, far, -far],
+        Domain::Line => &[
+            0.0, 1e-30, -1e-12, 0.3, -0.7, 1.0, 2.5, -9.0, 30.0, far, -far,
+        ],
         _ if single => &[
             1e-42, 2e-38, 1e-20, 1e-6, 0.01, 0.9, 1.0, 1.000_001, 3.0, 700.0, 1e12,
         ],
@@ -190,7 +192,11 @@ fn check(function: usize, dtype: DType, count: &mut Count) {
             rounded(low + share * (high - low)).clamp(low, high)
         }));
         let defined = inside.into_iter().filter(|&x| !undefined(x)).map(number);
-        points.push(defined.map(|x| (x.clone(), net.exact(&x))).collect::<Vec<_>>());
+        points.push(
+            defined
+                .map(|x| (x.clone(), net.exact(&x)))
+                .collect::<Vec<_>>(),
+        );
     }
     let count_of_rows = rows[0].len();
     let flat: Vec<f64> = rows.iter().flatten().flatten().copied().collect();
@@ -253,7 +259,10 @@ fn bounds_of_functions_hold() {
                 "{name} in {dtype:?}: {finite} of {all} bounds are finite, {plain_wrong} plain ones \
                  are wrong"
             );
-            assert!(3 * finite > 2 * all, "{name} in {dtype:?}: {finite} of {all}");
+            assert!(
+                3 * finite > 2 * all,
+                "{name} in {dtype:?}: {finite} of {all}"
+            );
             assert!(plain_wrong > 0, "{name} in {dtype:?}: a test of nothing");
         }
     }

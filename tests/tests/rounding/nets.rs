@@ -19,6 +19,9 @@ pub(crate) trait Twin<const D: usize>: Bounded {
     /// Inputs `[1, ...]`.
     const INPUT: [usize; D];
 
+    /// Whether Burn has all of it in `f64`.
+    const DOUBLE: bool = true;
+
     fn new() -> Self;
 
     /// The output for an input, both flattened.

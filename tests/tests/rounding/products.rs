@@ -1,7 +1,7 @@
 //! Networks whose layers multiply and divide what they compute, in Burn and in 256 bits.
 
 use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, LayerNormConfig, Linear};
+use burn::nn::{GateController, LayerNorm, LayerNormConfig, Linear, Lstm, LstmConfig};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{log_softmax, softmax, tanh as tanh_of};
 use burn_crown::Bounded;
@@ -198,7 +198,10 @@ impl Logarithmic {
         let hidden = self.first.forward(x);
         let sum = hidden.clone().exp().sum_dim(1).log();
         let again = self.second.forward(log_softmax(hidden, 1));
-        Tensor::cat(vec![sum, log_softmax(again.clone(), 1), softmax(again, 1)], 1)
+        Tensor::cat(
+            vec![sum, log_softmax(again.clone(), 1), softmax(again, 1)],
+            1,
+        )
     }
 }
 
@@ -220,5 +223,97 @@ impl Twin<2> for Logarithmic {
         let (shares, second) = exponentials(&again);
         let logarithms = again.iter().map(|x| x - &second);
         [sum].into_iter().chain(logarithms).chain(shares).collect()
+    }
+}
+
+/// Burn's LSTM: the states of all positions.
+#[derive(Module, Bounded, Debug)]
+pub(crate) struct Recurrent {
+    layer: Lstm,
+}
+
+impl Recurrent {
+    pub(crate) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        self.layer.forward(x, None).0
+    }
+}
+
+impl Twin<3> for Recurrent {
+    const INPUT: [usize; 3] = [1, POSITIONS, WIDTH];
+
+    /// It collects its outputs in the default data type.
+    const DOUBLE: bool = false;
+
+    fn new() -> Self {
+        let layer = LstmConfig::new(WIDTH, WIDTH, true).init(&test_device());
+        Self { layer }
+    }
+
+    fn value(&self, x: Vec<Number>) -> Vec<Number> {
+        let logistic = |x: &Number| number(1.0) / (number(1.0) + (-x).exp());
+        let zeros = || vec![number(0.0); WIDTH];
+        let (mut cell, mut hidden, mut outputs) = (zeros(), zeros(), Vec::new());
+        for row in x.chunks(WIDTH) {
+            let sums = |gate: &GateController| -> Vec<Number> {
+                let from_input = through(&gate.input_transform, row);
+                let from_hidden = through(&gate.hidden_transform, &hidden);
+                let pairs = from_input.iter().zip(&from_hidden);
+                pairs.map(|(a, b)| a + b).collect()
+            };
+            let layer = &self.layer;
+            let input = sums(&layer.input_gate);
+            let forget = sums(layer.forget_gate.as_ref().unwrap());
+            let output = sums(&layer.output_gate);
+            let candidate = sums(&layer.cell_gate);
+            let next = |at: usize| {
+                let kept = logistic(&forget[at]) * &cell[at];
+                kept + logistic(&input[at]) * tanh(&candidate[at])
+            };
+            cell = (0..WIDTH).map(next).collect();
+            let pairs = output.iter().zip(&cell);
+            hidden = pairs
+                .map(|(gate, cell)| logistic(gate) * tanh(cell))
+                .collect();
+            outputs.extend(hidden.iter().cloned());
+        }
+        outputs
+    }
+}
+
+/// A parameter behind layers of its own, which scales the input and is added to it.
+#[derive(Module, Bounded, Debug)]
+pub(crate) struct Stateful {
+    state: Param<Tensor<2>>,
+    inner: Linear,
+    output: Linear,
+}
+
+impl Stateful {
+    pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let state = tanh_of(self.inner.forward(self.state.val()));
+        let scale = state.clone() * state.clone() + 0.5;
+        self.output.forward(x * scale.clone() + state / scale)
+    }
+}
+
+impl Twin<2> for Stateful {
+    const INPUT: [usize; 2] = [1, 5];
+
+    fn new() -> Self {
+        Self {
+            state: Param::from_tensor(Tensor::ones([1, 5], &test_device())),
+            inner: linear(5, 5),
+            output: linear(5, 3),
+        }
+    }
+
+    fn value(&self, x: Vec<Number>) -> Vec<Number> {
+        let state = through(&self.inner, &numbers(&to_vec(self.state.val())));
+        let states = state.iter().map(tanh);
+        let sums = states.zip(&x).map(|(state, x)| {
+            let scale = &state * &state + number(0.5);
+            x * &scale + state / scale
+        });
+        through(&self.output, &sums.collect::<Vec<_>>())
     }
 }

@@ -92,16 +92,42 @@ fn values_computed_from_parameters_are_refused() {
     assert_names(&message, &["operator `", "parameters"]);
 }
 
+#[derive(Module, Bounded, Debug)]
+struct Stepped {
+    hidden: Linear,
+}
+
+impl Stepped {
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        self.hidden.forward(x).floor()
+    }
+}
+
 #[test]
 fn operators_without_an_account_are_refused() {
-    let net = Layered {
+    let net = Stepped {
         hidden: linear(4, 5),
-        norm: LayerNormConfig::new(5).init(&test_device()),
     };
     let message = refusal(net, DType::F64, REAL);
     assert_names(
         &message,
-        &["operator `LayerNorm`", "module `norm`", "Rounding::Plain"],
+        &["operator `Floor`", "module `hidden`", "Rounding::Plain"],
+    );
+}
+
+#[test]
+fn operators_that_run_in_another_way_are_refused_as_they_run() {
+    if on_libtorch() {
+        return;
+    }
+    let net = Layered {
+        hidden: linear(4, 5),
+        norm: LayerNormConfig::new(5).init(&test_device()),
+    };
+    let message = refusal(net, DType::F32, Rounding::Sound(Statement::AsRun));
+    assert_names(
+        &message,
+        &["operator `LayerNorm`", "module `norm`", "RealNetwork"],
     );
 }
 

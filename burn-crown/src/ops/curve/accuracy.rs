@@ -139,7 +139,11 @@ fn relative<C: Curve>(
         let apart = value.clone().add(over).mul_scalar(2.5);
         step = step.add(zeros.mask_where(near, apart));
     }
-    let turn = if curve.is_increasing() { 0.0 } else { 2.0_f64.powi(-20) };
+    let turn = if curve.is_increasing() {
+        0.0
+    } else {
+        2.0_f64.powi(-20)
+    };
     let turn = value.mul_scalar(turn * gamma);
     let image = operator.interval(rounded.inputs).interval();
     let ends = image.map(|end| end.abs().mul_scalar(2.0 * gamma).add(turn.clone()));

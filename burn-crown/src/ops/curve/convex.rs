@@ -143,10 +143,7 @@ impl Curve for Sqrt {
 
     fn slope(&self, x: AnyTensor) -> AnyTensor {
         // Finite at zero, where the tangent is upright: any line through a point above it will do.
-        x.clamp_min(SLOPES_BEGIN)
-            .sqrt()
-            .recip()
-            .mul_scalar(0.5)
+        x.clamp_min(SLOPES_BEGIN).sqrt().recip().mul_scalar(0.5)
     }
 
     fn accuracy(&self) -> Option<Accuracy> {

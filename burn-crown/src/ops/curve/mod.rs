@@ -16,6 +16,7 @@ mod support;
 #[cfg(test)]
 mod tests;
 
+pub(super) use accuracy::{ALLOWANCE, width};
 pub(crate) use convex::{Abs, Cosh, Exp, Log, Log1p, LogSigmoid, Power, Recip, Sqrt};
 pub(crate) use gated::{Gelu, GeluApproximate, HardSwish, Mish, Silu};
 pub(crate) use joined::{Elu, Softplus};
@@ -23,7 +24,6 @@ pub(crate) use kinked::Clamp;
 pub(crate) use periodic::{Sine, Tan};
 pub(crate) use s_shaped::{ArcSinh, ArcTan, Erf, Sigmoid, Softsign, Tanh};
 pub(crate) use steepening::{ArcTanh, Sinh, Tanhshrink};
-pub(super) use accuracy::{ALLOWANCE, width};
 pub(super) use support::lines;
 
 use accuracy::Accuracy;

@@ -15,7 +15,9 @@ impl Lowering<'_> {
                     inputs: inputs.iter().map(|&input| self.clean_node(input)).collect(),
                 },
                 Source::Parameter(position) => Source::Parameter(*position),
-                Source::Constant(_) => unreachable!("a constant is not perturbed"),
+                Source::Constant(_) | Source::Computed => {
+                    unreachable!("a constant is not perturbed")
+                }
             };
             let shape = self.nodes[index].shape.clone();
             let module = self.nodes[index].module.clone();
