@@ -239,7 +239,7 @@ impl Recurrent {
 }
 
 impl Twin<3> for Recurrent {
-    const INPUT: [usize; 3] = [1, POSITIONS, WIDTH];
+    const INPUT: [usize; 3] = [1, 2, WIDTH];
 
     /// It collects its outputs in the default data type.
     const DOUBLE: bool = false;
@@ -292,7 +292,7 @@ impl Stateful {
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let state = tanh_of(self.inner.forward(self.state.val()));
         let scale = state.clone() * state.clone() + 0.5;
-        self.output.forward(x * scale.clone() + state / scale)
+        self.output.forward(x * scale.clone() + state * scale)
     }
 }
 
@@ -312,7 +312,7 @@ impl Twin<2> for Stateful {
         let states = state.iter().map(tanh);
         let sums = states.zip(&x).map(|(state, x)| {
             let scale = &state * &state + number(0.5);
-            x * &scale + state / scale
+            x * &scale + state * scale
         });
         through(&self.output, &sums.collect::<Vec<_>>())
     }
