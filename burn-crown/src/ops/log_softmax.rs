@@ -4,9 +4,7 @@ use burn::tensor::TensorData;
 
 use super::lines::rows;
 use super::log_sum_rounding::{PlaneRoundings, of_ends, of_planes};
-use super::{
-    Contribution, Interval, Operand, Operator, Refusal, Region, Rounded, Roundings, Step,
-};
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Rounded, Roundings, Step};
 use crate::tensor::{AnyTensor, Factors};
 
 /// `x_i − log Σ_j exp(x_j)` over a dim.

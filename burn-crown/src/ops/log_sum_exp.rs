@@ -3,9 +3,7 @@
 use super::lines::{Line, rows};
 use super::log_softmax::{LogSoftmax, Plane, log_sum_exp};
 use super::log_sum_rounding::{PlaneRoundings, of_ends, of_planes};
-use super::{
-    Contribution, Interval, Operand, Operator, Refusal, Region, Rounded, Roundings, Step,
-};
+use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Rounded, Roundings, Step};
 use crate::tensor::{AnyTensor, Factors};
 
 /// `log Σ_j exp(x_j)` over a dim, which stays with size 1.

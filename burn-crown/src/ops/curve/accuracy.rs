@@ -95,13 +95,13 @@ pub(super) fn steep(
 /// - A tangent has the function's slope at its point but for `γ |s|`, so it is off by `γ |s| w`.
 /// - A search for the extreme goes by the sign of `f'(x) − s`, which is wrong only where the two
 ///   differ by `γ |s|`: the function less the line moves by `γ |s| w` in what is left out.
-/// - In the bracket that the search leaves, at most `w / 2³¹` wide or two neighbours, the function
+/// - In the bracket that the search leaves, at most `w / 2²³` wide or two neighbours, the function
 ///   is bounded by its tangent at the left end, which is off by `γ D` times that width.
 /// - Where the slope is that of another place, a line through a point of the function is nowhere
 ///   farther from it than `2 V + |s| w`.
 ///
 /// The ends of the interval's image are values, each off by `γ` of itself; where the function turns
-/// on the way, the search for the turning point adds `γ V / 2²⁰`, for `D w / 2³¹` is less than that.
+/// on the way, the search for the turning point adds `γ V / 2¹⁴`, for `D w / 2²³` is less than that.
 fn relative<C: Curve>(
     operator: &Elementwise<C>,
     rounded: &Rounded,
@@ -128,7 +128,7 @@ fn relative<C: Curve>(
     let size = value.clone().add(rise.clone());
     let mut step = size.clone().add(over.clone()).mul_scalar(4.0 * gamma);
     if curve.pieces().len() > 1 {
-        let bracket = across.mul_scalar(2.0_f64.powi(-31));
+        let bracket = across.mul_scalar(2.0_f64.powi(-23));
         let bracket = bracket.add(largest.mul_scalar(8.0 * precision.unit));
         let steep = at_ends(&|x| curve.slope(x));
         step = step.add(steep.mul(bracket).mul_scalar(gamma));
@@ -142,7 +142,7 @@ fn relative<C: Curve>(
     let turn = if curve.is_increasing() {
         0.0
     } else {
-        2.0_f64.powi(-20)
+        2.0_f64.powi(-14)
     };
     let turn = value.mul_scalar(turn * gamma);
     let image = operator.interval(rounded.inputs).interval();
