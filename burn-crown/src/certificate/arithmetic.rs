@@ -3,7 +3,7 @@
 use burn::tensor::DType;
 use serde::{Deserialize, Serialize};
 
-use crate::bound::{self, BoundConfig, Rounding};
+use crate::bound::{BoundConfig, Rounding, Statement};
 use crate::error::BoundError;
 
 /// In which arithmetic bounds were computed, and which network the statement is about.
@@ -15,7 +15,7 @@ pub struct Arithmetic {
     /// What is done about the rounding of the bounds' own computation.
     pub rounding: RoundingMode,
     /// What is certified.
-    pub statement: Statement,
+    pub statement: CertifiedStatement,
 }
 
 /// A type of floating-point numbers.
@@ -43,7 +43,7 @@ pub enum RoundingMode {
 /// What a certificate is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Statement {
+pub enum CertifiedStatement {
     /// The network in real arithmetic, as far as the rounding of the bounds' own computation does
     /// not change the verdict.
     RealNetworkUpToRounding,
@@ -67,12 +67,15 @@ impl Arithmetic {
             other => return Err(BoundError::Precision(other)),
         };
         let (rounding, statement) = match config.rounding {
-            Rounding::Plain => (RoundingMode::Plain, Statement::RealNetworkUpToRounding),
-            Rounding::Sound(bound::Statement::RealNetwork) => {
-                (RoundingMode::Sound, Statement::RealNetwork)
+            Rounding::Plain => (
+                RoundingMode::Plain,
+                CertifiedStatement::RealNetworkUpToRounding,
+            ),
+            Rounding::Sound(Statement::RealNetwork) => {
+                (RoundingMode::Sound, CertifiedStatement::RealNetwork)
             }
-            Rounding::Sound(bound::Statement::AsRun) => {
-                (RoundingMode::Sound, Statement::NetworkAsRun)
+            Rounding::Sound(Statement::AsRun) => {
+                (RoundingMode::Sound, CertifiedStatement::NetworkAsRun)
             }
         };
         Ok(Self {
@@ -95,7 +98,7 @@ impl Arithmetic {
     /// Whether the statement follows from the arithmetic.
     pub(super) fn check(self) -> Result<(), String> {
         let plain = self.rounding == RoundingMode::Plain;
-        if plain != (self.statement == Statement::RealNetworkUpToRounding) {
+        if plain != (self.statement == CertifiedStatement::RealNetworkUpToRounding) {
             return Err("its statement does not follow from its arithmetic".into());
         }
         Ok(())

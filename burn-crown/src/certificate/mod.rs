@@ -7,12 +7,12 @@
 //! left out.
 //!
 //! [`recheck`](crate::recheck) bounds the same margins anew, by a slow and independent path. It is
-//! about real arithmetic, so it says nothing of a [`Statement::NetworkAsRun`].
+//! about real arithmetic, so it says nothing of a [`CertifiedStatement::NetworkAsRun`].
 
 mod arithmetic;
 mod hash;
 
-pub use arithmetic::{Arithmetic, Precision, RoundingMode, Statement};
+pub use arithmetic::{Arithmetic, CertifiedStatement, Precision, RoundingMode};
 pub use hash::sha256;
 
 use burn::tensor::Tensor;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use burn_crown::Norm;
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::evaluation::Errors;
@@ -44,6 +45,16 @@ impl Row {
     fn file_name(&self) -> String {
         let name = self.file.file_name().unwrap_or(self.file.as_os_str());
         name.to_string_lossy().into()
+    }
+}
+
+/// The name of a norm, such as `L2`.
+pub fn norm_name(norm: Norm) -> String {
+    match norm {
+        Norm::Linf => "L∞".into(),
+        Norm::L2 => "L2".into(),
+        Norm::L1 => "L1".into(),
+        Norm::Lp(exponent) => format!("L{exponent}"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use burn::data::dataset::Dataset;
 use burn::tensor::{Device, Tensor};
 use burn_crown::Bounded;
-use burn_crown::certificate::{AppliedRegion, Certificate, ModelIdentity, Statement};
+use burn_crown::certificate::{AppliedRegion, Certificate, CertifiedStatement, ModelIdentity};
 use burn_crown::recheck::{Recheck, RecheckError, RecheckRegion};
 
 use super::issue::image_identity;
@@ -111,7 +111,7 @@ impl Checker {
     }
 
     fn try_check(&self, certificate: &Certificate, tolerance: f64) -> Result<Verdict, Verdict> {
-        if certificate.arithmetic.statement == Statement::NetworkAsRun {
+        if certificate.arithmetic.statement == CertifiedStatement::NetworkAsRun {
             return Verdict::refuted(
                 "it is about the network as it runs; this check is of the network in real \
                  arithmetic, which says nothing of it",

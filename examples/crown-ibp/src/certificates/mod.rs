@@ -1,13 +1,16 @@
 //! Files of certificates: a line of JSON for each image that was evaluated, certified or not.
 //!
 //! [`Issuer`] makes the certificates of a model, [`read`] and [`write`](write()) are the form of
-//! the file, and [`Checker`] bounds the margins of a certificate anew and compares.
+//! the file, [`Checker`] bounds the margins of a certificate anew and compares, and [`Tally`] counts
+//! what it finds.
 
 mod check;
 mod issue;
+mod tally;
 
 pub use check::{Checker, Verdict};
 pub use issue::Issuer;
+pub use tally::Tally;
 
 use std::io::Write;
 use std::path::Path;

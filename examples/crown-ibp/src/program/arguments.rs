@@ -75,6 +75,9 @@ the image is certified, they are all positive in real arithmetic
   weaker     the image is certified, but a margin is lower than the certificate says
   refuted    something is not as the certificate says, or cannot be shown
   damaged    the line is no certificate
+and at the end it counts for each model, method, region and arithmetic. Certificates about the network \
+as it runs, of `eval --rounding as-run`, are refuted: the check is of the network in real arithmetic, \
+which says nothing of how a backend rounds.
 The exit code is 0 if all lines are confirmed. It takes its time: seconds an image for CROWN on larger \
 networks. Lines stand for themselves; a part of a file can be checked alone.";
 

@@ -18,7 +18,7 @@ use crate::evaluation::{Errors, Verification, evaluate_each};
 use crate::models::Architecture;
 use crate::precision::{Precision, RoundingMode};
 use crate::region::certified_region;
-use crate::report::{Row, report};
+use crate::report::{Row, norm_name, report};
 use crate::storage::write_bytes;
 use crate::terminal::{complain, say};
 use crate::training::{prepared, verification};
@@ -189,7 +189,11 @@ impl<A: Architecture> Session<A> {
         let method = verification.map_or_else(
             || "—".into(),
             |verification| {
-                let norm = norm_before_radius(eval.norm);
+                // Of L∞, ε alone is understood.
+                let norm = match eval.norm {
+                    Norm::Linf => String::new(),
+                    norm => format!("{} ", norm_name(norm)),
+                };
                 format!("{}, {norm}ε {}", verification.config.method, eval.epsilon)
             },
         );
@@ -229,15 +233,5 @@ impl<A: Architecture> Session<A> {
                 Issuer::new(identity, dataset, test, region, config, precision)
             })
             .map_err(|source| ProgramError::bound(entry, source))
-    }
-}
-
-/// A norm's name where a radius follows; L∞, of which ε alone is understood, has none.
-fn norm_before_radius(norm: Norm) -> String {
-    match norm {
-        Norm::Linf => String::new(),
-        Norm::L2 => "L2 ".into(),
-        Norm::L1 => "L1 ".into(),
-        Norm::Lp(exponent) => format!("L{exponent} "),
     }
 }

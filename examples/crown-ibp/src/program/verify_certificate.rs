@@ -12,7 +12,7 @@ use super::ProgramError;
 use super::arguments::Experiment;
 use super::session::Session;
 use super::weights::weights_file;
-use crate::certificates::{Checker, Verdict, lines, read};
+use crate::certificates::{Checker, Tally, Verdict, lines, read};
 use crate::models::Architecture;
 use crate::storage::StorageError;
 use crate::terminal::say;
@@ -49,16 +49,6 @@ fn tolerance(text: &str) -> Result<f64, String> {
     }
 }
 
-/// What was found.
-#[derive(Default)]
-struct Counts {
-    confirmed: usize,
-    certified: usize,
-    weaker: usize,
-    refuted: usize,
-    damaged: usize,
-}
-
 impl<A: Architecture> Session<A> {
     /// Checks a file of certificates line by line, and says what it finds.
     ///
@@ -83,17 +73,11 @@ impl<A: Architecture> Session<A> {
             .map(|(number, line)| (number, read(line)))
             .collect();
         let checkers = self.checkers(arguments, &read)?;
-        let counts = check_all(&read, &checkers, arguments.tolerance);
-        say(format!(
-            "{} certificates: {} confirmed ({} certified images), {} weaker, {} refuted, {} damaged",
-            read.len(),
-            counts.confirmed,
-            counts.certified,
-            counts.weaker,
-            counts.refuted,
-            counts.damaged,
-        ));
-        let wrong = read.len() - counts.confirmed;
+        let tally = check_all(&read, &checkers, arguments.tolerance);
+        for line in tally.lines(|model| checkers.get(model).map(Checker::images)) {
+            say(line);
+        }
+        let wrong = read.len() - tally.confirmed();
         if wrong > 0 {
             return Err(ProgramError::NotConfirmed {
                 file: file.clone(),
@@ -145,10 +129,9 @@ fn check_all(
     read: &[(usize, Result<Certificate, String>)],
     checkers: &BTreeMap<String, Checker>,
     tolerance: Option<f64>,
-) -> Counts {
+) -> Tally {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let mut counts = Counts::default();
-    let mut seen = BTreeSet::new();
+    let mut tally = Tally::default();
     for lines in read.chunks(cores) {
         let verdicts: Vec<Option<Verdict>> = thread::scope(|scope| {
             let check = |line: &Result<Certificate, String>| {
@@ -166,45 +149,12 @@ fn check_all(
                 .collect()
         });
         for ((number, line), verdict) in lines.iter().zip(verdicts) {
-            let certificate = match line {
-                Ok(certificate) => certificate,
-                Err(reason) => {
-                    counts.damaged += 1;
-                    say(format!("line {number}: damaged: {reason}"));
-                    continue;
-                }
+            let said = match line {
+                Ok(certificate) => tally.add(certificate, verdict),
+                Err(reason) => tally.add_damaged(reason),
             };
-            let (name, index) = (&certificate.model.name, certificate.image.index);
-            let verdict = verdict.unwrap_or_else(|| {
-                Verdict::Refuted(format!("the experiment has no model {name:?}"))
-            });
-            let verdict = match seen.insert((name, index)) {
-                true => verdict,
-                false => Verdict::Refuted("the image has a certificate above".into()),
-            };
-            match verdict {
-                Verdict::Confirmed { .. } => {
-                    counts.confirmed += 1;
-                    counts.certified += usize::from(certificate.certified);
-                }
-                Verdict::Weaker { .. } => counts.weaker += 1,
-                Verdict::Refuted(_) => counts.refuted += 1,
-            }
-            let kind = match certificate.certified {
-                true => "certified",
-                false => "not certified",
-            };
-            say(format!(
-                "line {number}: {name}, image {index}, {kind}: {verdict}"
-            ));
+            say(format!("line {number}: {said}"));
         }
     }
-    for (name, checker) in checkers {
-        let covered = seen.iter().filter(|(model, _)| *model == name).count();
-        say(format!(
-            "{name}: {covered} of {} test images have a certificate",
-            checker.images()
-        ));
-    }
-    counts
+    tally
 }

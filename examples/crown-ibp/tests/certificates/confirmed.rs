@@ -1,6 +1,6 @@
 //! Certificates of a trained model are confirmed.
 
-use burn_crown::certificate::{Certificate, Precision, RoundingMode, Statement};
+use burn_crown::certificate::{Certificate, CertifiedStatement, Precision, RoundingMode};
 use crown_ibp::certificates::{lines, read};
 
 use crate::support::{Workspace, accepted, assert_says, refused};
@@ -34,7 +34,8 @@ fn every_image_has_a_certificate_that_is_confirmed() {
         &[
             "line 1: cnn, image 0",
             "12 of 12 test images",
-            &format!("12 confirmed ({certified} certified images), 0 weaker, 0 refuted, 0 damaged"),
+            &format!("12 confirmed ({certified} certified images), 0 weaker, 0 refuted"),
+            "12 lines: 12 confirmed, 0 weaker, 0 refuted, 0 damaged",
         ],
     );
 }
@@ -83,7 +84,14 @@ fn help_teaches_certificates() {
     let help = accepted(&mut workspace.command(&["verify-certificate", "--help"]));
     assert_says(
         &help,
-        &["confirmed", "weaker", "refuted", "damaged", "--tolerance"],
+        &[
+            "confirmed",
+            "weaker",
+            "refuted",
+            "damaged",
+            "--tolerance",
+            "--rounding as-run",
+        ],
     );
     let help = accepted(&mut workspace.command(&["eval", "--help"]));
     assert_says(&help, &["--certificates", "--precision"]);
@@ -117,9 +125,13 @@ fn what_is_certified_is_in_the_certificate() {
         (
             "plain",
             RoundingMode::Plain,
-            Statement::RealNetworkUpToRounding,
+            CertifiedStatement::RealNetworkUpToRounding,
         ),
-        ("sound", RoundingMode::Sound, Statement::RealNetwork),
+        (
+            "sound",
+            RoundingMode::Sound,
+            CertifiedStatement::RealNetwork,
+        ),
     ] {
         let text = certificates(mode, &["--precision", "f64", "--rounding", mode]);
         for certificate in parsed(&text) {
@@ -135,7 +147,10 @@ fn a_statement_about_the_network_as_it_runs_is_not_confirmed() {
     // In `f32`, which libtorch may round in ways of its own.
     let text = certificates("as-run", &["--rounding", "as-run", "--device", "flex"]);
     for certificate in parsed(&text) {
-        assert_eq!(certificate.arithmetic.statement, Statement::NetworkAsRun);
+        assert_eq!(
+            certificate.arithmetic.statement,
+            CertifiedStatement::NetworkAsRun
+        );
     }
     let printed = rejected("as-run", text.as_bytes(), &[]);
     assert_says(&printed, &["it is about the network as it runs"]);

@@ -5,7 +5,7 @@ use burn_crown::certificate::Certificate;
 use crown_ibp::certificates::read;
 
 use crate::support::assert_says;
-use crate::workspace::{certificates, line, rejected};
+use crate::workspace::{certificates, confirmed, line, rejected};
 
 /// Certificates by CROWN-IBP, changed; what the check prints has the words.
 fn assert_rejected(name: &str, change: impl Fn(&mut Certificate), words: &[&str]) {
@@ -138,10 +138,37 @@ fn an_image_is_not_counted_twice() {
     let printed = rejected("twice", format!("{first}\n{first}\n").as_bytes(), &[]);
     assert_says(
         &printed,
-        &["line 2", "refuted: the image has a certificate above"],
+        &["line 2", "refuted: the image has such a certificate above"],
     );
     assert_says(
         &printed,
         &["1 confirmed", "1 refuted", "1 of 12 test images"],
+    );
+}
+
+#[test]
+fn images_are_counted_for_each_region() {
+    let wide = certificates("wide", &["eval_params:epsilon=0.01"]);
+    let text = [certificates("narrow", &[]), wide].concat();
+    let printed = confirmed("both", &text, &[]);
+    let count = |epsilon: f64| {
+        let certified = text.lines().map(|line| read(line.as_bytes()).unwrap());
+        let certified = certified.filter(|c| c.certified && c.region.epsilon == epsilon);
+        format!(
+            "cnn, IBP, L∞ ε {epsilon} in [0, 1], f32 plain: 12 of 12 test images have a \
+             certificate, 12 confirmed ({} certified images), 0 weaker, 0 refuted",
+            certified.count()
+        )
+    };
+    assert_ne!(count(0.01), count(0.02));
+    assert_says(
+        &printed,
+        &[
+            "line 1: cnn, image 0, IBP, L∞ ε 0.02 in [0, 1], f32 plain, ",
+            "line 13: cnn, image 0, IBP, L∞ ε 0.01 in [0, 1], f32 plain, ",
+            &count(0.01),
+            &count(0.02),
+            "24 lines: 24 confirmed, 0 weaker, 0 refuted, 0 damaged",
+        ],
     );
 }
