@@ -34,12 +34,21 @@ pub(crate) struct Node {
 /// A recorded operator.
 #[derive(Debug)]
 pub(crate) struct Origin {
-    /// Burn's name of the operator, and the module that made it.
-    pub(crate) place: String,
+    /// Burn's name of the operator.
+    pub(crate) operator: String,
+    /// The module that made it, in words.
+    pub(crate) module: String,
     /// Whether the nodes compute its function in another way than the backend does when it runs.
     pub(crate) rewritten: bool,
     /// Whether it weighs its inputs by numbers that the backend computes from their places.
     pub(crate) interpolates: bool,
+}
+
+impl Origin {
+    /// What it is and where, for messages.
+    pub(crate) fn place(&self) -> String {
+        format!("operator `{}` in {}", self.operator, self.module)
+    }
 }
 
 /// Where a node's value comes from.

@@ -9,16 +9,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::InMemDataset;
-use burn::module::{Module, Param};
-use burn::nn::Linear;
+use burn::module::{Module, Param, RunningState};
+use burn::nn::{BatchNorm, BatchNormConfig, Linear};
 use burn::optim::SgdConfig;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burn::train::{InferenceStep, Interrupter, LearningResult, SupervisedTraining, TrainStep};
-use burn_crown::Bounded;
 use burn_crown::train::{
     LearnerError, NonFinite, RobustBatch, RobustDataLoader, RobustLearner, RunGuard,
 };
+use burn_crown::{BoundConfig, Bounded, Method, Statistics};
 use plane::{
     BATCH, Mlp, MlpLearner, POINTS, Point, PointBatcher, STEPS_PER_EPOCH, batch, bits, loader,
     objective, points, training_device,
@@ -147,6 +147,99 @@ fn an_overflow_is_traced_to_its_layer() {
         matches!(&origin, NonFinite::Coefficients { module, .. } if module.starts_with("module `hidden`")),
         "{origin}"
     );
+}
+
+#[derive(Module, Bounded, Debug)]
+struct Normalised {
+    hidden: Linear,
+    norm: BatchNorm,
+    output: Linear,
+}
+
+impl Normalised {
+    fn new(hidden: Linear, device: &Device) -> Self {
+        Self {
+            hidden,
+            norm: BatchNormConfig::new(2).init(device),
+            output: layer([[1.0, 0.5, -1.0]; 2], device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        self.output
+            .forward(relu(self.norm.forward(self.hidden.forward(x))))
+    }
+}
+
+/// Images of very different size.
+fn spread(step: usize, device: &Device) -> RobustBatch<2> {
+    let batch = batch(1, 4, step, device);
+    let images = Tensor::from_floats([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], device);
+    RobustBatch { images, ..batch }
+}
+
+#[test]
+fn an_overflow_in_the_statistics_of_a_batch_is_traced_to_the_layer() {
+    let device = training_device();
+    // The values are finite, and with the running statistics all that follows is: their squares,
+    // of which the variance is made, are not.
+    for step in [0, MIDDLE] {
+        for statistics in [Statistics::Batch, Statistics::Running] {
+            let model = Normalised::new(layer([[1e25, 1e25]; 2], &device), &device);
+            let guard = RunGuard::new(Interrupter::new());
+            let learner = RobustLearner::new(model, objective())
+                .with_statistics(statistics)
+                .with_guard(guard.clone());
+            TrainStep::step(&learner, spread(step, &device));
+            let error = guard.take().unwrap();
+            assert!(
+                matches!(&error, LearnerError::NotFinite { origin: NonFinite::Value { module, .. }, .. }
+                    if module.starts_with("module `norm`")),
+                "step {step}, {statistics:?}: {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn running_statistics_that_are_not_used_are_named_when_nothing_else_is_wrong() {
+    let device = training_device();
+    let hidden = layer([[1.0, -1.0]; 2], &device);
+    let mut model = Normalised::new(hidden, &device);
+    let infinite = Tensor::full([2], f32::INFINITY, &device.clone().inner());
+    model.norm.running_mean = RunningState::new(infinite);
+    let (_, _, origin) = failure(model, spread(MIDDLE, &device));
+    assert_eq!(origin, NonFinite::Parameter("norm.running_mean".into()));
+}
+
+#[test]
+fn a_gradient_that_is_not_finite_is_named_in_its_step() {
+    let device = training_device();
+    // All outputs are alike and finite; the gradient of the first layer has the second one's
+    // weights as factors, whose product is infinite.
+    let model = Deep {
+        first: layer([[1e-38; 2]; 2], &device),
+        second: layer([[3e30; 2]; 2], &device),
+        third: layer([[2e10, 0.0, 0.0]; 2], &device),
+    };
+    for step in [0, MIDDLE] {
+        let guard = RunGuard::new(Interrupter::new());
+        // CROWN's coefficients have the same factors.
+        let intervals = objective().with_bound(BoundConfig::new(Method::Interval));
+        let learner = RobustLearner::new(model.clone(), intervals).with_guard(guard.clone());
+        let output = TrainStep::step(&learner, middle(step, &device));
+        assert_eq!(output.grads.len(), 0, "a failed step changes no parameter");
+        let error = guard.take().unwrap();
+        let LearnerError::NotFinite { loss, origin, .. } = &error else {
+            panic!("{error}")
+        };
+        assert!(loss.is_finite(), "{loss}");
+        assert_eq!(
+            *origin,
+            NonFinite::Gradient("first.weight".into()),
+            "{error}"
+        );
+    }
 }
 
 #[test]

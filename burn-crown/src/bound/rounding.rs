@@ -67,7 +67,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BoundConfig, Method};
 use crate::error::BoundError;
-use crate::graph::{Graph, Source};
+use crate::graph::{Graph, Origin, Source};
 use crate::ops::{Ball, Interval, Precision, Region, Roundings};
 use crate::tensor::AnyTensor;
 
@@ -237,7 +237,7 @@ fn refuse_device(device: &Device, dtype: DType) -> Result<(), BoundError> {
 /// The refusal of an operator, by its name and its place.
 pub(super) fn refused_at(graph: &Graph, index: usize, reason: &str) -> BoundError {
     let origin = graph.nodes[index].origin.as_deref();
-    let place = origin.map_or("the forward pass", |origin| origin.place.as_str());
+    let place = origin.map_or_else(|| "the forward pass".into(), Origin::place);
     BoundError::Rounding(format!("{place} {reason}"))
 }
 

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use burn::backend::ir::{OperationIr, TensorId};
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, Param};
 use burn::tensor::{Bool, Int, Tensor, TensorData};
 use sha2::{Digest, Sha256};
 
 use crate::bounded::Bounded;
 use crate::error::TraceError;
 use crate::tensor::AnyTensor;
-use crate::trace::{Record, record};
+use crate::trace::{PathVisitor, Record, record, visit};
 
 /// The SHA-256 hash of bytes, in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
@@ -37,43 +37,30 @@ fn tensor(hash: &mut Sha256, data: &TensorData) {
 /// Of all parameters, in the order of visiting.
 pub(super) fn parameters<M: Module>(module: &M) -> String {
     #[derive(Default)]
-    struct Visitor {
-        path: Vec<String>,
-        hash: Sha256,
-    }
+    struct Hashing(Sha256);
 
-    impl Visitor {
-        fn add(&mut self, data: &TensorData) {
-            part(&mut self.hash, self.path.join(".").as_bytes());
-            tensor(&mut self.hash, data);
+    impl Hashing {
+        fn add(&mut self, path: &str, data: &TensorData) {
+            part(&mut self.0, path.as_bytes());
+            tensor(&mut self.0, data);
         }
     }
 
-    impl ModuleVisitor for Visitor {
-        fn enter_module(&mut self, name: &str, _container_type: &str) {
-            self.path.push(name.to_string());
+    impl PathVisitor for Hashing {
+        fn float<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D>>) {
+            self.add(path, &param.val().into_data());
         }
 
-        fn exit_module(&mut self, _name: &str, _container_type: &str) {
-            self.path.pop();
+        fn int<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D, Int>>) {
+            self.add(path, &param.val().into_data());
         }
 
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.add(&param.val().into_data());
-        }
-
-        fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
-            self.add(&param.val().into_data());
-        }
-
-        fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
-            self.add(&param.val().into_data());
+        fn bool<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D, Bool>>) {
+            self.add(path, &param.val().into_data());
         }
     }
 
-    let mut visitor = Visitor::default();
-    module.valid().visit(&mut visitor);
-    hexadecimal(visitor.hash)
+    hexadecimal(visit(&module.valid(), Hashing::default()).0)
 }
 
 /// Of what a forward pass runs for an input.

@@ -11,6 +11,16 @@ pub(crate) struct BatchNormLayer {
     pub(crate) training: bool,
 }
 
+impl BatchNormLayer {
+    /// The path of a field, such as `encoder.norm.running_mean`.
+    pub(crate) fn field(&self, name: &str) -> String {
+        match self.path.as_str() {
+            "" => name.into(),
+            path => format!("{path}.{name}"),
+        }
+    }
+}
+
 /// The layers of batch normalisation, in the order in which the module is visited.
 pub(crate) fn batch_norms<M: Module>(module: &M) -> Vec<BatchNormLayer> {
     let mut search = Search::default();

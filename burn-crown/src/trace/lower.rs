@@ -182,12 +182,13 @@ impl Lowering<'_> {
         let module = self.provenance(&nodes);
         let module = place(module.as_deref());
         let origin = Arc::new(Origin {
-            place: format!("operator `{operator}` in {module}"),
+            operator: operator.clone(),
+            module: module.clone(),
             rewritten: self.rewrites,
             interpolates: operators::interpolates(operation),
         });
         for node in &mut self.nodes[first..] {
-            node.origin = Some(origin.clone());
+            node.origin.get_or_insert_with(|| origin.clone());
         }
         lowered.map_err(|refusal| match refusal {
             Refusal::Unsupported(reason) => TraceError::Unsupported {

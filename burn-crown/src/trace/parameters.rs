@@ -3,6 +3,7 @@
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Bool, Int, Tensor, TensorData};
 
+use super::paths::{PathVisitor, visit};
 use crate::tensor::AnyTensor;
 
 /// A float parameter or running statistic of a module.
@@ -34,33 +35,19 @@ impl Parameter {
 /// They are told apart by their position, which a copy of the module shares: two fields can hold
 /// parameters of one identity (a clone of a layer) and of different values.
 pub(crate) fn parameters<M: Module>(module: &M) -> Vec<Parameter> {
-    #[derive(Default)]
-    struct Visitor {
-        path: Vec<String>,
-        found: Vec<Parameter>,
-    }
+    struct Found(Vec<Parameter>);
 
-    impl ModuleVisitor for Visitor {
-        fn enter_module(&mut self, name: &str, _container_type: &str) {
-            self.path.push(name.to_string());
-        }
-
-        fn exit_module(&mut self, _name: &str, _container_type: &str) {
-            self.path.pop();
-        }
-
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.found.push(Parameter {
+    impl PathVisitor for Found {
+        fn float<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D>>) {
+            self.0.push(Parameter {
                 id: param.id,
                 value: AnyTensor::new(param.val()),
-                path: self.path.join("."),
+                path: path.to_string(),
             });
         }
     }
 
-    let mut visitor = Visitor::default();
-    module.visit(&mut visitor);
-    visitor.found
+    visit(module, Found(Vec::new())).0
 }
 
 /// The values of the parameters that are whole numbers or booleans, which a record has as constants;

@@ -87,8 +87,8 @@ pub enum LearnerError {
         step: Option<usize>,
         /// The radius of the perturbation.
         epsilon: f64,
-        /// The loss of the batch. It may be finite where images or parameters are not, and is NaN
-        /// where they have no bounds.
+        /// The loss of the batch. It may be finite where images, parameters or gradients are not, and
+        /// is NaN where there are no bounds.
         loss: f64,
         /// Which numbers are not finite.
         origin: NonFinite,

@@ -27,9 +27,9 @@ use crate::{
 /// batch ([`Statistics::Batch`], which [`with_statistics`](Self::with_statistics) changes), those of
 /// validation the running ones.
 ///
-/// A step whose loss, images or parameters turn infinite or NaN fails with
-/// [`LearnerError::NotFinite`], before it changes a parameter (a gradient that is not finite shows
-/// in the parameters of the next step); so does a validation step whose outputs do.
+/// A step whose loss, images, parameters or gradients are infinite or NaN fails with
+/// [`LearnerError::NotFinite`], before it changes a parameter; so does a validation step whose
+/// outputs are.
 /// [`with_guard`](Self::with_guard) has it stop the run.
 ///
 /// ```no_run

@@ -1,10 +1,11 @@
 //! Penalties that training can add to its loss.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, Param};
 use burn::tensor::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::Analysis;
+use crate::trace::{PathVisitor, visit};
 
 /// What a penalty on the network's activity measures for a sample, over the inputs of all nonlinear
 /// operators (for rectifiers, the pre-activations) with their interval bounds `[l, u]`.
@@ -43,32 +44,18 @@ impl ActivityMeasure {
 ///
 /// Weights are the trained parameters but the biases and the shifts of normalisation layers.
 pub(super) fn l1_norm<M: Module>(module: &M, dtype: DType) -> Option<Tensor<1>> {
-    let mut visitor = Weights {
-        path: Vec::new(),
-        dtype,
-        sum: None,
-    };
-    module.visit(&mut visitor);
-    visitor.sum
+    let weights = Weights { dtype, sum: None };
+    visit(module, weights).sum
 }
 
 struct Weights {
-    path: Vec<String>,
     dtype: DType,
     sum: Option<Tensor<1>>,
 }
 
-impl ModuleVisitor for Weights {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_string());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let name = self.path.last().map_or("", String::as_str);
+impl PathVisitor for Weights {
+    fn float<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D>>) {
+        let name = path.rsplit('.').next().unwrap_or_default();
         let values = param.val();
         // Running statistics are visited as well, and ask for no gradient.
         if name.contains("bias") || name == "beta" || !values.is_require_grad() {

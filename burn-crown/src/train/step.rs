@@ -9,19 +9,30 @@ use super::loss::{classified, natural_cross_entropy, robust_cross_entropy};
 use super::margins::Margins;
 use super::penalty::l1_norm;
 use super::{Coefficients, LearnerError, RobustBatch, RobustLearner, RobustOutput};
-use crate::{Analysis, BoundError, Bounded, Perturbation, Statistics, certified};
+use crate::{Analysis, BoundConfig, BoundError, Bounded, Perturbation, Statistics, certified};
 
 impl<M: Bounded, const D: usize> RobustLearner<M, D> {
+    /// How the bounds of a training step are computed.
+    pub(super) fn bound_at(&self, step: usize) -> BoundConfig {
+        let mut bound = self.objective.bound().clone();
+        bound.projections = bound.projections.map(|drawn| drawn.at_step(step));
+        bound
+    }
+
+    /// The region of a training step.
+    pub(super) fn perturbation_at(&self, coefficients: Coefficients) -> Perturbation {
+        let perturbation = self.objective.perturbation().clone();
+        perturbation.with_radius(coefficients.epsilon)
+    }
+
     /// Bounds a batch for training, and adds the penalties to its loss.
     fn train_on(&self, batch: RobustBatch<D>) -> Result<RobustOutput, LearnerError> {
         self.check_devices(batch.devices)?;
         let objective = &self.objective;
-        let mut bound = objective.bound().clone();
-        bound.projections = bound.projections.map(|drawn| drawn.at_step(batch.step));
+        let bound = self.bound_at(batch.step);
         let coefficients = objective.coefficients(batch.step);
         let labels = batch.labels.clone();
-        let perturbation = objective.perturbation().clone();
-        let perturbation = perturbation.with_radius(coefficients.epsilon);
+        let perturbation = self.perturbation_at(coefficients);
         let region = (&perturbation, self.statistics);
         let mut output = self.run(batch, coefficients, region, |analysis, logits| {
             let margins = if objective.trains_runner_up_only() {
@@ -142,9 +153,10 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
             .map_err(|error| self.explained(error, &batch, coefficients, true))?;
         let loss = output.loss.clone().mean() * share;
         let gradients = loss.backward();
-        // Behind the backward pass, which a device that works by itself has in its queue by now.
-        self.check_finite(&batch, output.loss.clone(), coefficients, true)?;
-        Ok(TrainOutput::new(self, gradients, output))
+        let loss = output.loss.clone();
+        let trained = TrainOutput::new(self, gradients, output);
+        self.check_finite(&batch, loss, coefficients, Some(&trained.grads))?;
+        Ok(trained)
     }
 
     /// The output of a validation step.
@@ -159,7 +171,7 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         // The bounds of a model under way may well overflow at the evaluation's radius; its outputs
         // may not.
         let natural = natural_cross_entropy(output.logits.clone(), output.labels.clone());
-        self.check_finite(&batch, natural, coefficients, false)?;
+        self.check_finite(&batch, natural, coefficients, None)?;
         Ok(output)
     }
 }

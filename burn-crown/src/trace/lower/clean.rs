@@ -22,6 +22,7 @@ impl Lowering<'_> {
             let shape = self.nodes[index].shape.clone();
             let module = self.nodes[index].module.clone();
             let node = self.push(source, shape, false, module);
+            self.nodes[node].origin = self.nodes[index].origin.clone();
             self.clean.insert(index, node);
         }
         self.clean_node(target)
