@@ -15,6 +15,7 @@ mod steepening;
 mod support;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub(super) use accuracy::{ALLOWANCE, width};
 pub(crate) use convex::{Abs, Cosh, Exp, Log, Log1p, LogSigmoid, Power, Recip, Sqrt};

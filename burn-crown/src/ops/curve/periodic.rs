@@ -3,6 +3,7 @@
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
 use super::accuracy::{ALLOWANCE, LineRoundings, steep};
+use super::turns::Moved;
 use super::{Curve, Piece, support};
 use crate::ops::lines::{Line, Lines};
 use crate::ops::{Interval, Operator, Region, Rounded, Roundings, Step};
@@ -25,35 +26,22 @@ impl Sine {
         Self { phase: FRAC_PI_2 }
     }
 
-    /// The interval moved by whole turns to where it begins in `[0, 2π)`, by how much, and the
-    /// elements that a whole turn fits in.
-    fn first_turn(&self, interval: &Interval) -> (Interval, AnyTensor, AnyMask) {
-        let (moved, shift) = moved(interval, self.phase, TAU);
+    /// The interval moved by whole turns to where it begins in `[0, 2π)`, and the elements that a
+    /// whole turn may fit in.
+    fn first_turn(&self, interval: &Interval) -> (Moved, AnyMask) {
+        let moved = Moved::new(interval, self.phase, 2.0);
         let width = interval.upper.clone().sub(interval.lower.clone());
-        (moved, shift, width.lower_scalar(TAU).not())
+        let whole = width.greater_scalar(TAU * (1.0 - 1e-6));
+        let whole = whole.or(moved.lost.clone());
+        (moved, whole)
     }
-}
 
-/// The interval moved by `phase` and by whole periods to where it begins in the first one, and by
-/// how much.
-fn moved(interval: &Interval, phase: f64, period: f64) -> (Interval, AnyTensor) {
-    let periods = interval
-        .lower
-        .clone()
-        .without_autodiff()
-        .add_scalar(phase)
-        .mul_scalar(1.0 / period)
-        .floor();
-    let shift = periods.mul_scalar(-period).add_scalar(phase);
-    let moved = interval.clone().map(|bound| bound.add(shift.clone()));
-    (moved, shift)
-}
-
-/// The lines around a function of `x + shift`, as lines of `x`.
-fn moved_back(lines: &mut Lines, shift: &AnyTensor) {
-    for line in [&mut lines.lower, &mut lines.upper] {
-        let rise = line.slope.clone().mul(shift.clone());
-        line.intercept = line.intercept.clone().add(rise);
+    fn range(moved: &Moved, whole: AnyMask) -> Interval {
+        let range = support::range(&TwoTurns, &moved.interval);
+        Interval {
+            lower: range.lower.mask_fill(whole.clone(), -1.0),
+            upper: range.upper.mask_fill(whole, 1.0),
+        }
     }
 }
 
@@ -98,8 +86,8 @@ impl Operator for Sine {
     /// function moves at most as much, and a line as much as its slope says.
     fn roundings(&self, rounded: &Rounded) -> Option<Roundings> {
         let input = rounded.inputs[0].interval();
-        let (moved, _, _) = self.first_turn(&input);
-        let lines = support::lines(&TwoTurns, &moved);
+        let (moved, _) = self.first_turn(&input);
+        let lines = support::lines(&TwoTurns, &moved.interval);
         let largest = rounded.magnitude(0).add_scalar(4.0 * TAU);
         let LineRoundings {
             step,
@@ -118,18 +106,14 @@ impl Operator for Sine {
     }
 
     fn interval(&self, inputs: &[Region]) -> Region {
-        let (moved, _, whole) = self.first_turn(&inputs[0].interval());
-        let range = support::range(&TwoTurns, &moved);
-        Region::Box(Interval {
-            lower: range.lower.mask_fill(whole.clone(), -1.0),
-            upper: range.upper.mask_fill(whole, 1.0),
-        })
+        let (moved, whole) = self.first_turn(&inputs[0].interval());
+        Region::Box(Self::range(&moved, whole))
     }
 
     fn lines(&self, step: &Step) -> Option<Lines> {
-        let (moved, shift, whole) = self.first_turn(&step.interval(0));
-        let mut lines = support::lines(&TwoTurns, &moved);
-        moved_back(&mut lines, &shift);
+        let (moved, whole) = self.first_turn(&step.interval(0));
+        let range = Self::range(&moved, whole.clone());
+        let mut lines = moved.lines(support::lines(&TwoTurns, &moved.interval), range);
         let place = |line: &mut Line, level: f64| {
             line.intercept = line.intercept.clone().mask_fill(whole.clone(), level);
             line.slope = line.slope.clone().mask_fill(whole.clone(), 0.0);
@@ -171,17 +155,17 @@ impl Curve for Branch {
 }
 
 impl Tan {
-    /// The interval moved to the branch through zero, by how much, and the elements that a pole is
-    /// in or near.
-    fn first_branch(interval: &Interval) -> (Interval, AnyTensor, AnyMask) {
-        let (moved, shift) = moved(interval, FRAC_PI_2, PI);
-        let moved = moved.map(|bound| bound.add_scalar(-FRAC_PI_2));
+    /// The interval moved to the branch through zero, and the elements that a pole is in or near.
+    fn first_branch(interval: &Interval) -> (Moved, AnyMask) {
+        let moved = Moved::new(interval, FRAC_PI_2, 1.0).left(FRAC_PI_2);
         let Interval { lower, upper } = interval.clone();
         let away = lower.abs().max(upper.abs()).mul_scalar(POLE[1]);
         let end = FRAC_PI_2 - POLE[0];
-        let above = moved.lower.clone().sub(away.clone()).greater_scalar(-end);
-        let below = moved.upper.clone().add(away).lower_scalar(end);
-        (moved, shift.add_scalar(-FRAC_PI_2), above.and(below).not())
+        let Interval { lower, upper } = moved.interval.clone();
+        let above = lower.sub(away.clone()).greater_scalar(-end);
+        let below = upper.add(away).lower_scalar(end);
+        let pole = above.and(below).not().or(moved.lost.clone());
+        (moved, pole)
     }
 }
 
@@ -195,14 +179,15 @@ impl Operator for Tan {
     }
 
     fn interval(&self, inputs: &[Region]) -> Region {
-        let (moved, _, pole) = Self::first_branch(&inputs[0].interval());
-        Region::Box(moved.map(|bound| bound.tan().mask_fill(pole.clone(), f64::NAN)))
+        let (moved, pole) = Self::first_branch(&inputs[0].interval());
+        let range = moved.interval.map(AnyTensor::tan);
+        Region::Box(range.map(|bound| bound.mask_fill(pole.clone(), f64::NAN)))
     }
 
     fn lines(&self, step: &Step) -> Option<Lines> {
-        let (moved, shift, pole) = Self::first_branch(&step.interval(0));
-        let mut lines = support::lines(&Branch, &moved);
-        moved_back(&mut lines, &shift);
+        let (moved, pole) = Self::first_branch(&step.interval(0));
+        let range = moved.interval.clone().map(AnyTensor::tan);
+        let mut lines = moved.lines(support::lines(&Branch, &moved.interval), range);
         for line in [&mut lines.lower, &mut lines.upper] {
             line.intercept = line.intercept.clone().mask_fill(pole.clone(), f64::NAN);
         }
