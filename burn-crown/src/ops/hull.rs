@@ -28,9 +28,13 @@ pub(super) fn lines(interval: &Interval, below: &[Point], above: &[Point]) -> Li
         ..point.clone()
     };
     let mirrored: Vec<Point> = above.iter().map(mirror).collect();
-    let upper = line_below(interval, &mirrored);
+    let defined = |line: Line| Line {
+        intercept: where_defined(line.intercept, interval),
+        ..line
+    };
+    let upper = defined(line_below(interval, &mirrored));
     Lines {
-        lower: line_below(interval, below),
+        lower: defined(line_below(interval, below)),
         upper: Line {
             slope: upper.slope.neg(),
             intercept: upper.intercept.neg(),
@@ -38,29 +42,40 @@ pub(super) fn lines(interval: &Interval, below: &[Point], above: &[Point]) -> Li
     }
 }
 
-/// The smallest and the largest `y` of two sets of points; NaN where there is no point.
-pub(super) fn range(below: &[Point], above: &[Point]) -> Interval {
+/// The smallest and the largest `y` of two sets of points on an interval; NaN where there is no
+/// point.
+pub(super) fn range(interval: &Interval, below: &[Point], above: &[Point]) -> Interval {
     let negated: Vec<AnyTensor> = above.iter().map(|point| point.y.clone().neg()).collect();
     let levels = below.iter().map(|point| point.y.clone()).collect();
     Interval {
-        lower: lowest(below, levels),
-        upper: lowest(above, negated).neg(),
+        lower: where_defined(lowest(below, levels), interval),
+        upper: where_defined(lowest(above, negated).neg(), interval),
     }
 }
 
-/// The smallest of values at points; NaN where there is no point, as for bounds that are NaN.
+/// The smallest of values at points; NaN where there is no point, and where a value is NaN, as for
+/// bounds that are.
 fn lowest(points: &[Point], values: Vec<AnyTensor>) -> AnyTensor {
-    let none = AnyTensor::full(&points[0].x.shape(), f64::NAN, &points[0].x);
-    let mut lowest = none;
+    let mut lowest = AnyTensor::full(&points[0].x.shape(), f64::INFINITY, &points[0].x);
+    let mut found = points[0].present.clone();
     for (point, value) in points.iter().zip(values) {
-        // Nothing is greater than NaN.
-        let keeps = value
-            .clone()
-            .greater(lowest.clone())
-            .or(point.present.clone().not());
-        lowest = value.mask_where(keeps, lowest);
+        // Nothing is lower than NaN, so it is kept.
+        let lower = value.clone().lower(lowest.clone()).or(undefined(&value));
+        lowest = lowest.mask_where(lower.and(point.present.clone()), value);
+        found = found.or(point.present.clone());
     }
-    lowest
+    lowest.mask_fill(found.not(), f64::NAN)
+}
+
+/// The elements that are NaN.
+fn undefined(x: &AnyTensor) -> AnyMask {
+    x.clone().greater_equal_scalar(f64::NEG_INFINITY).not()
+}
+
+/// NaN where an end of an interval is, which has no points that tell.
+fn where_defined(bound: AnyTensor, interval: &Interval) -> AnyTensor {
+    let undefined = undefined(&interval.lower).or(undefined(&interval.upper));
+    bound.mask_fill(undefined, f64::NAN)
 }
 
 fn line_below(interval: &Interval, points: &[Point]) -> Line {
@@ -104,4 +119,65 @@ fn line_below(interval: &Interval, points: &[Point]) -> Line {
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Tensor, TensorData};
+
+    use super::*;
+    use crate::ops::{Operator, PiecewiseLinear, Region};
+
+    fn tensor(values: &[f64]) -> AnyTensor {
+        let data = TensorData::new(values.to_vec(), [1, values.len()]);
+        AnyTensor::new(Tensor::<2>::from_data(data, &Device::flex()))
+    }
+
+    fn assert_undefined(bounds: [AnyTensor; 2]) {
+        for bound in bounds {
+            let values = bound.values();
+            assert!(values.iter().all(|value| value.is_nan()), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn bounds_that_are_not_numbers_stay_so() {
+        let not = f64::NAN;
+        let interval = Interval {
+            lower: tensor(&[not, -1.0, not]),
+            upper: tensor(&[1.0, not, not]),
+        };
+        for operator in [
+            PiecewiseLinear::sign(),
+            PiecewiseLinear::shrink(0.5, 0.25).expect("a shrink"),
+            PiecewiseLinear::threshold(0.5, -1.0).expect("a threshold"),
+        ] {
+            let range = operator.interval(&[Region::Box(interval.clone())]);
+            let range = range.interval();
+            assert_undefined([range.lower, range.upper]);
+            let points = operator.points(&interval);
+            let Lines { lower, upper } = lines(&interval, &points, &points);
+            assert_undefined([lower.intercept, upper.intercept]);
+        }
+    }
+
+    #[test]
+    fn one_value_that_is_not_a_number_makes_the_smallest_one_so() {
+        let present = || tensor(&[1.0]).greater_scalar(0.0);
+        let point = |y: f64| Point {
+            x: tensor(&[0.5]),
+            y: tensor(&[y]),
+            present: present(),
+        };
+        for ys in [
+            [f64::NAN, 1.0, 2.0],
+            [2.0, f64::NAN, 1.0],
+            [2.0, 1.0, f64::NAN],
+        ] {
+            let points = ys.map(point);
+            let levels = points.iter().map(|point| point.y.clone()).collect();
+            let smallest = lowest(&points, levels).values();
+            assert!(smallest[0].is_nan(), "{ys:?}: {smallest:?}");
+        }
+    }
 }

@@ -105,7 +105,7 @@ impl PiecewiseLinear {
     }
 
     /// All points that the function's hull on an interval is made of.
-    fn points(&self, interval: &Interval) -> Vec<Point> {
+    pub(super) fn points(&self, interval: &Interval) -> Vec<Point> {
         let pieces = self.pieces.iter();
         pieces.flat_map(|piece| piece.ends(interval)).collect()
     }
@@ -134,8 +134,9 @@ impl Operator for PiecewiseLinear {
     }
 
     fn interval(&self, inputs: &[Region]) -> Region {
-        let points = self.points(&inputs[0].interval());
-        Region::Box(hull::range(&points, &points))
+        let input = inputs[0].interval();
+        let points = self.points(&input);
+        Region::Box(hull::range(&input, &points, &points))
     }
 
     fn lines(&self, step: &Step) -> Option<Lines> {

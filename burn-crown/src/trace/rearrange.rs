@@ -89,35 +89,24 @@ pub(super) fn unfold(graph: &mut Lowering, op: &Unfold4dOpIr) -> Result<(), Refu
 
 /// Lowers an addition to the slices of a dim at constant indices.
 pub(super) fn select_add(graph: &mut Lowering, op: &SelectAssignOpIr) -> Result<(), Refusal> {
-    adds(&op.update)?;
     let taking = OperationIr::BaseFloat(BaseOperationIr::Select(SelectOpIr {
         tensor: op.tensor.clone(),
         dim: op.dim,
         indices: op.indices.clone(),
         out: taken(&op.out, &op.value),
     }));
-    add_to_parts(graph, &taking, [&op.tensor, &op.value], &op.out)
+    add_to_parts(graph, &op.update, &taking, [&op.tensor, &op.value], &op.out)
 }
 
 /// Lowers an addition to the elements at constant indices.
 pub(super) fn scatter_add(graph: &mut Lowering, op: &ScatterOpIr) -> Result<(), Refusal> {
-    adds(&op.update)?;
     let taking = OperationIr::BaseFloat(BaseOperationIr::Gather(GatherOpIr {
         tensor: op.tensor.clone(),
         dim: op.dim,
         indices: op.indices.clone(),
         out: taken(&op.out, &op.value),
     }));
-    add_to_parts(graph, &taking, [&op.tensor, &op.value], &op.out)
-}
-
-fn adds(update: &IndexingUpdateOp) -> Result<(), Refusal> {
-    match update {
-        IndexingUpdateOp::Add => Ok(()),
-        other => Err(Refusal::Unsupported(format!(
-            "it updates elements by {other:?}; additions alone can be bounded"
-        ))),
-    }
+    add_to_parts(graph, &op.update, &taking, [&op.tensor, &op.value], &op.out)
 }
 
 /// A value of its own, under the identity of a result that is not made yet, in the shape of others.
@@ -223,17 +212,36 @@ fn of_each_image(
     Ok(images)
 }
 
-/// Lowers an addition of `value` to parts of a tensor, those that `taking`, on the tensor, takes.
+/// Lowers an update of parts of a tensor, those that `taking`, on the tensor, takes: an addition of
+/// `value`.
 fn add_to_parts(
     graph: &mut Lowering,
+    update: &IndexingUpdateOp,
     taking: &OperationIr,
     [tensor, value]: [&TensorIr; 2],
     out: &TensorIr,
 ) -> Result<(), Refusal> {
+    if !matches!(update, IndexingUpdateOp::Add) {
+        return Err(Refusal::Unsupported(format!(
+            "it updates elements by {update:?}; additions alone can be bounded"
+        )));
+    }
     let inputs = [plain(graph, tensor)?, plain(graph, value)?];
     let targets = taking.outputs().next().expect("it takes parts");
     let sources = sources(graph, taking, tensor, targets)?;
     let (shape, added) = (tensor.shape.to_vec(), value.shape.to_vec());
+    if !inputs.iter().any(|&input| graph.is_perturbed(input)) {
+        // Fixed values have no images: all of each is one.
+        let one = |shape: &[usize]| [&[1], shape].concat();
+        let whole = graph.reshape(inputs[0], one(&shape))?;
+        let parts = graph.reshape(inputs[1], one(&added))?;
+        let place = Place::new(vec![sources], added, shape.clone());
+        let placed = graph.apply(place, vec![parts], one(&shape))?;
+        let sum = graph.apply(Add, vec![whole, placed], one(&shape))?;
+        let sum = graph.reshape(sum, shape)?;
+        graph.define(out, sum, Layout::Plain);
+        return Ok(());
+    }
     let features = shape[1..].iter().product();
     let indices = of_each_image(&sources, graph.batch(), features)?;
     let place = Place::new(indices, added[1..].to_vec(), shape[1..].to_vec());

@@ -278,6 +278,39 @@ impl Table {
     }
 }
 
+/// A row and a matrix made of parameters by additions to some of their elements.
+#[derive(Module, Bounded, Debug)]
+struct Summed {
+    rows: Param<Tensor<2>>,
+}
+
+impl Summed {
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let [batch, _] = x.dims();
+        let ints = |data: &[i32]| Tensor::<1, Int>::from_ints(data, &x.device());
+        let rows = self.rows.val();
+        let twice = rows.clone().select_assign(
+            0,
+            ints(&[2, 2]),
+            rows.clone().narrow(0, 0, 2),
+            IndexingUpdateOp::Add,
+        );
+        let row = rows.narrow(0, 0, 1);
+        let places = ints(&[3, 1, 3]).unsqueeze::<2>();
+        let row = row
+            .clone()
+            .scatter(1, places, row.narrow(1, 0, 3), IndexingUpdateOp::Add);
+        mixed(x.matmul(twice).tanh() + row.expand([batch, 4]))
+    }
+}
+
+#[test]
+fn additions_to_parts_of_a_parameter_are_sound() {
+    assert_sound([2, 3], 0.0, &[0.1, 1.0], 3, |_| Summed {
+        rows: table().rows,
+    });
+}
+
 fn table() -> Table {
     let rows = Tensor::<2>::random(
         [3, 4],
