@@ -15,10 +15,11 @@ const HIDDEN: usize = 256;
 const OUTPUTS: usize = 1000;
 const BATCH: usize = 8;
 
-const METHODS: [Method; 5] = [
+const METHODS: [Method; 6] = [
     Method::Interval,
     Method::CrownIbp,
     Method::Crown,
+    Method::ConvexAdversarial,
     Method::Forward,
     Method::ForwardBackward,
 ];

@@ -66,3 +66,4 @@ mod products;
 mod rearrange;
 mod softmax;
 mod steps;
+mod stock;

@@ -74,7 +74,8 @@ fn costs<const D: usize>(case: &str) {
                 let sound = bounds(&analysis, method, Rounding::Sound(statement));
                 let cost = cost(&sound, &plain);
                 eprintln!("{case}, {method} in {dtype:?}, {statement:?}: wider by {cost:.1e}");
-                let allowed = if dtype == DType::F32 { 0.1 } else { 1e-9 };
+                // Twice what the README says.
+                let allowed = if dtype == DType::F32 { 1e-3 } else { 2e-12 };
                 assert!(cost < allowed, "{case}, {method} in {dtype:?}: {cost:e}");
             }
         }
