@@ -69,6 +69,13 @@ impl WeightPerturbation {
         self.entries.is_empty()
     }
 
+    /// That of a parameter, if it has one.
+    pub(crate) fn of(&self, parameter: &Parameter) -> Option<&Perturbation> {
+        let mut entries = self.entries.iter().rev();
+        let entry = entries.find(|(path, _)| names(path, &parameter.path));
+        entry.map(|(_, perturbation)| perturbation)
+    }
+
     /// The regions `[B, ...]` of the perturbed ones among the parameters.
     pub(crate) fn regions(
         &self,
@@ -84,8 +91,7 @@ impl WeightPerturbation {
             }
         }
         let region = |parameter: &Parameter| {
-            let named = |(path, _): &&(String, Perturbation)| names(path, &parameter.path);
-            let Some((_, perturbation)) = self.entries.iter().rev().find(named) else {
+            let Some(perturbation) = self.of(parameter) else {
                 return Ok(None);
             };
             let region = perturbation.region_of_parameter(&parameter.value);

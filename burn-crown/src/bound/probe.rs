@@ -8,7 +8,7 @@ use super::step::Operands;
 use super::{BoundConfig, Method};
 use crate::error::BoundError;
 use crate::graph::{Graph, Source};
-use crate::ops::{Contribution, Interval};
+use crate::ops::{Contribution, Interval, Lines};
 use crate::tensor::AnyTensor;
 
 /// The bounds behind those of an output.
@@ -103,9 +103,40 @@ impl Probe {
             .collect()
     }
 
+    /// The lines around a node's operator by which forward bounds go through it, if it has them and
+    /// the method knows its operands.
+    pub(crate) fn lines(&self, index: usize) -> Option<Lines> {
+        let operator = self.graph().nonlinear(index)?;
+        let operands = Operands::new(&self.known, index, self.config.lower_slope());
+        operator.lines(&operands.step(1, 0))
+    }
+
+    /// What the linear part of an affine operator makes of `rows` pairs of linear bounds an image
+    /// on its perturbed operands, `[B·rows, ...]`, if it says so.
+    pub(crate) fn linear(
+        &self,
+        index: usize,
+        coefficients: &[Option<Interval>],
+        rows: usize,
+    ) -> Option<Interval> {
+        let Source::Operator { operator, .. } = &self.graph().nodes[index].source else {
+            return None;
+        };
+        let operands = Operands::new(&self.known, index, self.config.lower_slope());
+        let step = operands.step(rows, 0);
+        operator
+            .is_affine()
+            .then(|| operator.linear(coefficients, &step))?
+    }
+
     /// The values of the nodes up to the output, for given values of the perturbed inputs by their
-    /// position; those of fixed nodes are known.
-    pub(crate) fn evaluate(&self, inputs: &[AnyTensor]) -> Vec<Option<AnyTensor>> {
+    /// position, and of the perturbed parameters `[1, ...]` with theirs; those of fixed nodes are
+    /// known.
+    pub(crate) fn evaluate(
+        &self,
+        inputs: &[AnyTensor],
+        parameters: &[(usize, AnyTensor)],
+    ) -> Vec<Option<AnyTensor>> {
         let graph = self.graph();
         let mut values: Vec<Option<AnyTensor>> = vec![None; self.target + 1];
         for index in self.nodes() {
@@ -115,7 +146,12 @@ impl Probe {
             };
             let leaf = |source: &Source| match source {
                 Source::Input(position) => inputs[*position].clone(),
-                _ => unreachable!("of the leaves, inputs alone are perturbed"),
+                Source::Parameter(position) => {
+                    let given = parameters.iter().find(|(given, _)| given == position);
+                    let (_, value) = given.expect("perturbed parameters are given");
+                    value.clone().expand(&graph.nodes[index].shape)
+                }
+                _ => unreachable!("of the leaves, inputs and parameters alone are perturbed"),
             };
             values[index] = Some(graph.value(index, value, leaf));
         }

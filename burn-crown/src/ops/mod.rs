@@ -58,7 +58,7 @@ pub(crate) use curve::{
 pub(crate) use elementwise::{Add, AddScalar, Div, Mul, MulScalar, Neg, Sub};
 pub(crate) use kernel::{Kernel, Movement};
 pub(crate) use leaky_relu::LeakyRelu;
-pub(crate) use lines::Lines;
+pub(crate) use lines::{Line, Lines};
 pub(crate) use log_softmax::LogSoftmax;
 pub(crate) use log_sum_exp::LogSumExp;
 pub(crate) use matmul::Matmul;

@@ -8,7 +8,7 @@ use super::search::Search;
 use super::violation::{Claim, Violation};
 use crate::bound::{BoundConfig, Bounds, Probe};
 use crate::graph::{Source, place};
-use crate::ops::{Contribution, Interval};
+use crate::ops::{Contribution, Interval, Line, Lines};
 use crate::tensor::AnyTensor;
 
 /// How many elements of an operator's output have their relaxation checked, each from both sides.
@@ -16,6 +16,9 @@ const ELEMENTS: usize = 8;
 
 /// How many linear functions of all elements beside them.
 const MIXED: usize = 2;
+
+/// How many differences between points an operator's linear part is tried with.
+const DIFFERENCES: usize = 8;
 
 /// A check of all nodes.
 pub(super) struct Claims<'a> {
@@ -55,6 +58,7 @@ impl Claims<'_> {
                 for contribution in self.probe.relaxations(node, &rows.coefficients) {
                     self.relaxation_holds(node, &values, &rows, contribution)?;
                 }
+                self.forward_holds(node, &values)?;
             }
         }
         Ok(())
@@ -175,6 +179,87 @@ impl Claims<'_> {
         }
     }
 
+    /// Whether values `[P, B, N]` lie between `lower` and `upper`, of the same shape, within
+    /// rounding of numbers of this `size`; the point of the first dim is that of the values.
+    fn between(
+        &self,
+        node: usize,
+        values: &AnyTensor,
+        [lower, upper]: [AnyTensor; 2],
+        size: AnyTensor,
+    ) -> Result<(), Box<Violation>> {
+        let slack = size.mul_scalar(self.tolerance);
+        let below = lower.clone().sub(slack.clone()).sub(values.clone());
+        let above = values.clone().sub(slack).sub(upper.clone());
+        let Some(past) = past(below.max(above)) else {
+            return Ok(());
+        };
+        let number = |x: &AnyTensor| element(x, [past.point, past.image, past.at]);
+        let (value, bounds) = (number(values), (number(&lower), number(&upper)));
+        Err(self.violation(node, Claim::Forward, &past, Some(past.at), value, bounds))
+    }
+
+    /// Whether forward bounds go through a node's operator as they may: its values `[P, B, N]` lie
+    /// between its lines, and differences of them are what its linear part makes of those of its
+    /// operands.
+    fn forward_holds(&self, node: usize, values: &AnyTensor) -> Result<(), Box<Violation>> {
+        let inputs = self.probe.graph().inputs(node);
+        let shape = values.shape();
+        if let Some(Lines { lower, upper }) = self.probe.lines(node) {
+            let x = self.search.values(inputs[0]);
+            let every = |of: AnyTensor| of.reshape(&[1, shape[1], shape[2]]).expand(&shape);
+            let mut size = values.clone().abs().add_scalar(1.0);
+            let mut at = |line: Line| {
+                let (rise, intercept) = (every(line.slope).mul(x.clone()), every(line.intercept));
+                size = size
+                    .clone()
+                    .add(rise.clone().abs())
+                    .add(intercept.clone().abs());
+                rise.add(intercept)
+            };
+            let lines = [at(lower), at(upper)];
+            return self.between(node, values, lines, size);
+        }
+        let count = (shape[0] - 1).min(DIFFERENCES);
+        if !self.is_first || count == 0 {
+            return Ok(());
+        }
+        let coefficients: Vec<Option<Interval>> = inputs
+            .iter()
+            .map(|&input| {
+                let made = &self.probe.graph().nodes[input];
+                let pairs = |x: AnyTensor| {
+                    let mut rows = made.shape.clone();
+                    rows[0] *= count;
+                    x.permute(&[1, 0, 2]).reshape(&rows)
+                };
+                let [one, other] = made
+                    .perturbed
+                    .then(|| differences(&self.search.values(input), count))?;
+                Some(Interval {
+                    lower: pairs(one.clone().min(other.clone())),
+                    upper: pairs(one.max(other)),
+                })
+            })
+            .collect();
+        let Some(found) = self.probe.linear(node, &coefficients, count) else {
+            return Ok(());
+        };
+        let back = |x: AnyTensor| {
+            let rows = x.reshape(&[shape[1], count, shape[2]]);
+            rows.permute(&[1, 0, 2])
+        };
+        let bounds = [back(found.lower), back(found.upper)];
+        let largest = values.clone().abs().max_all().clamp_min(1.0);
+        let size = bounds[0].clone().abs().add(bounds[1].clone().abs());
+        let size = size.add(largest.expand(&bounds[0].shape()));
+        // A pair of bounds is that of two differences, and so is its image.
+        for difference in differences(values, count) {
+            self.between(node, &difference, bounds.clone(), size.clone())?;
+        }
+        Ok(())
+    }
+
     fn violation(
         &self,
         node: usize,
@@ -265,6 +350,22 @@ impl Rows {
     fn is_negative(&self, row: usize) -> bool {
         row < 2 * self.count && row % 2 == 1
     }
+}
+
+/// The differences `[count, B, N]` of values `[P, B, N]` from those at the first point, and once more
+/// the same in reversed order.
+fn differences(values: &AnyTensor, count: usize) -> [AnyTensor; 2] {
+    let shape = values.shape();
+    let at = |from: usize, to: usize| {
+        let ranges = [(from, to), (0, shape[1]), (0, shape[2])];
+        values.clone().slice(&ranges)
+    };
+    let first = at(0, 1);
+    let each = (1..=count).map(|point| at(point, point + 1).sub(first.clone()));
+    let mut each: Vec<AnyTensor> = each.collect();
+    let forward = AnyTensor::cat(each.clone(), 0);
+    each.reverse();
+    [forward, AnyTensor::cat(each, 0)]
 }
 
 /// Where `[P, B, N]` is largest, if it is above zero there. What is not a number is passed over: a

@@ -3,8 +3,8 @@
 //! [`check_soundness`] tries points of a region: random ones, corners, those to which gradients
 //! lead, and those at the kinks of the relaxations. At each it compares every bound with the value
 //! that it bounds: the intervals of all nodes of the recorded forward pass, the pre-activation
-//! bounds of CROWN, the relaxation of every operator, and the bounds of the specification, for which
-//! the module's own forward pass gives the value. What does not hold is a [`Violation`], which names
+//! bounds of CROWN, the relaxation of every operator, by backward and by forward bounds, and the
+//! bounds of the specification, for which the module's own forward pass gives the value. What does not hold is a [`Violation`], which names
 //! the first node in topological order that is wrong, its operator and the module that made it.
 //!
 //! ```
@@ -33,6 +33,8 @@
 //! # Ok::<(), burn_crown::testing::SoundnessError>(())
 //! ```
 //!
+//! Where parameters may change too, [`SoundnessCheck::with_weights`] draws points of their regions.
+//!
 //! With the feature `proptest`, `Regions` and `models` are strategies for
 //! [proptest](https://docs.rs/proptest), and `assert_sound!` is the check: a failure shrinks to the
 //! smallest region.
@@ -52,6 +54,7 @@ pub use points::RegionPoints;
 pub use strategies::{Models, Regions, TestRegion, models};
 pub use violation::{Claim, SoundnessError, Violation};
 
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Tensor};
 
 use crate::bound::{Analysis, BoundConfig, Bounds, Input, Method};
@@ -60,7 +63,8 @@ use crate::error::BoundError;
 use crate::perturbation::Perturbation;
 use crate::spec::Specification;
 use crate::tensor::AnyTensor;
-use crate::trace::GraphCache;
+use crate::trace::{GraphCache, parameters};
+use crate::weights::WeightPerturbation;
 use claims::Claims;
 use search::Search;
 
@@ -100,6 +104,7 @@ pub struct SoundnessCheck {
     configs: Vec<BoundConfig>,
     specification: Specification,
     output: usize,
+    weights: WeightPerturbation,
     points: usize,
     tolerance: Option<f64>,
     seed: u64,
@@ -119,6 +124,7 @@ impl SoundnessCheck {
             configs: methods.into_iter().map(Into::into).collect(),
             specification: Specification::Outputs,
             output: 0,
+            weights: WeightPerturbation::new(),
             points: 24,
             tolerance: None,
             seed: 0,
@@ -134,6 +140,12 @@ impl SoundnessCheck {
     /// Another output of the forward pass than the first, by its position from 0.
     pub fn with_output(mut self, output: usize) -> Self {
         self.output = output;
+        self
+    }
+
+    /// Over a region of parameters too, or of parameters alone.
+    pub fn with_weights(mut self, weights: WeightPerturbation) -> Self {
+        self.weights = weights;
         self
     }
 
@@ -167,22 +179,30 @@ impl SoundnessCheck {
         inputs: Vec<Input>,
     ) -> Result<Report, SoundnessError> {
         let module = module.valid();
-        let analysis = GraphCache::new().analyse_inputs(&module, inputs.clone())?;
-        self.check_analysis(analysis, &inputs, |inputs| module.forward_all(inputs))
+        let cache = GraphCache::new();
+        let analysis = cache.analyse_weights(&module, inputs.clone(), &self.weights)?;
+        self.check_analysis(analysis, &module, &inputs)
     }
 
-    /// [`check`](Self::check) for an analysis of a forward pass around the inputs.
-    fn check_analysis(
+    /// [`check`](Self::check) for an analysis of the module around the inputs.
+    fn check_analysis<M: Bounded>(
         &self,
         analysis: Analysis,
+        module: &M,
         inputs: &[Input],
-        forward: impl Fn(Vec<AnyTensor>) -> Vec<AnyTensor>,
     ) -> Result<Report, SoundnessError> {
         let analysis = analysis.with_output(self.output)?;
-        let sets = inputs
+        let mut sets = inputs
             .iter()
             .map(RegionPoints::of)
             .collect::<Result<Vec<_>, BoundError>>()?;
+        let mut perturbed = Vec::new();
+        for (position, parameter) in parameters(module).into_iter().enumerate() {
+            if let Some(perturbation) = self.weights.of(&parameter) {
+                perturbed.push(position);
+                sets.push(RegionPoints::of_parameter(&parameter.value, perturbation));
+            }
+        }
         let probes = self
             .configs
             .iter()
@@ -195,10 +215,12 @@ impl SoundnessCheck {
                 bounds: Vec::new(),
             });
         };
-        let search = Search::new(probe, &sets, self.points, self.seed);
+        let search = Search::new(probe, &sets, &perturbed, self.points, self.seed);
         let outputs = (0..search.count())
             .map(|point| {
-                let output = forward(search.tensors(point)).swap_remove(self.output);
+                let (inputs, parameters) = search.tensors(point);
+                let module = with_parameters(module, &parameters);
+                let output = module.forward_all(inputs).swap_remove(self.output);
                 let features = output.flatten_features();
                 let shape = features.shape();
                 features.reshape(&[1, shape[0], shape[1]])
@@ -255,4 +277,30 @@ impl<T: Into<BoundConfig>, const N: usize> From<[T; N]> for SoundnessCheck {
     fn from(methods: [T; N]) -> Self {
         Self::new(methods)
     }
+}
+
+/// The module with other values `[1, ...]` of the parameters at these positions.
+fn with_parameters<M: Module>(module: &M, values: &[(usize, AnyTensor)]) -> M {
+    struct Replacing<'a> {
+        position: usize,
+        values: &'a [(usize, AnyTensor)],
+    }
+
+    impl ModuleMapper for Replacing<'_> {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let here = self.position;
+            self.position += 1;
+            match self.values.iter().find(|(position, _)| *position == here) {
+                Some((_, value)) => {
+                    let change = |old: Tensor<D>| value.clone().reshape(&old.dims()).into_tensor();
+                    param.map(change)
+                }
+                None => param,
+            }
+        }
+    }
+
+    let position = 0;
+    // Clones share their running statistics, but not what `valid` gives.
+    module.valid().map(&mut Replacing { position, values })
 }

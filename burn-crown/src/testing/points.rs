@@ -85,6 +85,18 @@ impl RegionPoints {
         Ok(Self { like, center, set })
     }
 
+    /// The points `[1, ...]` around a parameter, which all images share.
+    pub(super) fn of_parameter(value: &AnyTensor, perturbation: &Perturbation) -> Self {
+        let shape = value.shape();
+        let like = value.clone().without_autodiff();
+        let center = like.clone().values();
+        Self {
+            like: like.reshape(&[&[1], shape.as_slice()].concat()),
+            set: Set::new(perturbation, &shape, &center),
+            center,
+        }
+    }
+
     /// Points `[count · B, ...]`: of each image the input itself, as far as it lies in the region,
     /// and then, in turn, random points, corners, points on the surface, and points that differ
     /// from the input in few elements.

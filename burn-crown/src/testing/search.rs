@@ -25,7 +25,10 @@ const LINE_STEPS: usize = 2;
 /// The points that were tried, with the values of the nodes there.
 pub(super) struct Search<'a> {
     probe: &'a Probe,
+    /// Those of the forward pass, and behind them the perturbed parameters.
     inputs: &'a [RegionPoints],
+    /// The positions of the parameters.
+    parameters: &'a [usize],
     random: StdRng,
     /// For each point the elements of each input.
     points: Vec<Vec<Vec<f64>>>,
@@ -40,12 +43,14 @@ impl<'a> Search<'a> {
     pub(super) fn new(
         probe: &'a Probe,
         inputs: &'a [RegionPoints],
+        parameters: &'a [usize],
         count: usize,
         seed: u64,
     ) -> Self {
         let mut search = Self {
             probe,
             inputs,
+            parameters,
             random: StdRng::seed_from_u64(seed),
             points: Vec::new(),
             values: Vec::new(),
@@ -81,9 +86,21 @@ impl<'a> Search<'a> {
         self.points.len()
     }
 
-    /// The inputs `[B, ...]` at a point.
-    pub(super) fn tensors(&self, point: usize) -> Vec<AnyTensor> {
-        self.tensors_of(&self.points[point])
+    /// The inputs `[B, ...]` at a point, and the parameters `[1, ...]` with their positions.
+    pub(super) fn tensors(&self, point: usize) -> (Vec<AnyTensor>, Vec<(usize, AnyTensor)>) {
+        self.apart(self.tensors_of(&self.points[point]))
+    }
+
+    /// Inputs of the forward pass, and parameters.
+    fn apart(&self, mut tensors: Vec<AnyTensor>) -> (Vec<AnyTensor>, Vec<(usize, AnyTensor)>) {
+        let parameters = tensors.split_off(self.inputs.len() - self.parameters.len());
+        let positions = self.parameters.iter().copied();
+        (tensors, positions.zip(parameters).collect())
+    }
+
+    fn evaluate(&self, tensors: Vec<AnyTensor>) -> Vec<Option<AnyTensor>> {
+        let (inputs, parameters) = self.apart(tensors);
+        self.probe.evaluate(&inputs, &parameters)
     }
 
     /// The elements of one image's inputs at a point; a fixed input may be one for all images.
@@ -125,8 +142,7 @@ impl<'a> Search<'a> {
     }
 
     fn try_point(&mut self, point: Vec<Vec<f64>>) {
-        self.values
-            .push(self.probe.evaluate(&self.tensors_of(&point)));
+        self.values.push(self.evaluate(self.tensors_of(&point)));
         self.points.push(point);
     }
 
@@ -180,7 +196,7 @@ impl<'a> Search<'a> {
             .zip(self.inputs)
             .map(|(leaf, input)| AnyTensor::new(leaf.clone()).reshape(input.shape().as_slice()))
             .collect();
-        let values = self.probe.evaluate(&inputs);
+        let values = self.evaluate(inputs);
         let Some(value) = &values[node] else {
             return vec![None; self.inputs.len()];
         };

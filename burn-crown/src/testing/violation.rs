@@ -27,6 +27,9 @@ pub enum Claim {
     /// The linear function below or above an operator's output, by which backward passes go
     /// through the operator.
     Relaxation,
+    /// The linear functions around an operator's output, or what its linear part makes of linear
+    /// bounds, by which forward bounds go through the operator.
+    Forward,
     /// The bounds of the specification.
     Specification,
 }
@@ -55,7 +58,8 @@ pub struct Violation {
     pub lower: f64,
     /// The upper bound there.
     pub upper: f64,
-    /// The point: the image's elements of each input of the forward pass.
+    /// The point: the image's elements of each input of the forward pass, and the elements of each
+    /// perturbed parameter, in the order of the module.
     pub point: Vec<Vec<f64>>,
 }
 
@@ -68,6 +72,7 @@ impl fmt::Display for Violation {
             Claim::Interval => "interval",
             Claim::PreActivation => "pre-activation bound",
             Claim::Relaxation => "relaxation",
+            Claim::Forward => "forward relaxation",
             Claim::Specification => "bound of the specification",
         };
         let element = match (self.element, self.claim) {

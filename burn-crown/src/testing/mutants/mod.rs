@@ -17,8 +17,9 @@ use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
 
 use super::{Claim, Regions, Report, SoundnessCheck, SoundnessError, TestRegion, models};
 use crate::bound::{Input, Method};
-use crate::bounded::Bounded;
+use crate::perturbation::Perturbation;
 use crate::trace::GraphCache;
+use crate::weights::WeightPerturbation;
 use operator::Wrong;
 
 /// A network with an operator of each kind that is changed.
@@ -60,10 +61,21 @@ fn check(
         region.input.clone(),
         region.perturbation.clone(),
     )];
-    let analysis = GraphCache::new().analyse_inputs(net, inputs.clone())?;
+    check_over(net, inputs, WeightPerturbation::new(), operator, wrong)
+}
+
+fn check_over(
+    net: &Net,
+    inputs: Vec<Input>,
+    weights: WeightPerturbation,
+    operator: &str,
+    wrong: &Wrong,
+) -> Result<Report, SoundnessError> {
+    let analysis = GraphCache::new().analyse_weights(net, inputs.clone(), &weights)?;
     let analysis = analysis.with_operators(|graph| wrong.clone().put_into(graph, operator));
     let check = SoundnessCheck::new([Method::Interval, Method::CrownIbp, Method::Crown]);
-    check.check_analysis(analysis, &inputs, |inputs| net.forward_all(inputs))
+    let check = check.with_weights(weights);
+    check.check_analysis(analysis, net, &inputs)
 }
 
 fn regions() -> impl Strategy<Value = TestRegion<4>> {
@@ -95,7 +107,7 @@ fn first_failure(
 
 /// The operators, what is wrong with them, and the bounds that it makes wrong.
 fn mutations() -> Vec<(&'static str, &'static str, Wrong, Claim)> {
-    use Claim::{Interval, Relaxation};
+    use Claim::{Forward, Interval, Relaxation};
     vec![
         ("slope off by 1 %", "Relu", Wrong::Slope, Relaxation),
         (
@@ -149,6 +161,30 @@ fn mutations() -> Vec<(&'static str, &'static str, Wrong, Claim)> {
             Interval,
         ),
         ("interval 1 % too narrow", "Relu", Wrong::Narrow, Interval),
+        (
+            "slope off by 1 %, forward",
+            "Relu",
+            Wrong::ForwardSlope,
+            Forward,
+        ),
+        (
+            "slope off by 1 %, forward",
+            "Elementwise(Tanh",
+            Wrong::ForwardSlope,
+            Forward,
+        ),
+        (
+            "linear part with swapped bounds",
+            "Kernel",
+            Wrong::LinearSwapped,
+            Forward,
+        ),
+        (
+            "linear part with swapped bounds",
+            "Matmul",
+            Wrong::LinearSwapped,
+            Forward,
+        ),
     ]
 }
 
@@ -184,6 +220,41 @@ fn right_bounds_hold() {
     for operator in ["Kernel", "BatchNorm", "Relu", "Elementwise(Tanh"] {
         let found = first_failure(operator, &Wrong::Nothing, few.clone());
         assert!(found.is_none(), "{operator}: {found:?}");
+    }
+}
+
+#[test]
+fn bounds_over_parameters_are_checked() {
+    let mut runner = runner(ProptestConfig::default());
+    let net = models(&Device::flex(), Net::new).new_tree(&mut runner);
+    let net = net.unwrap().current();
+    let image = |count: usize| Tensor::<4>::ones([count, 1, 3, 3], &Device::flex());
+    let weights = WeightPerturbation::new()
+        .with("hidden", Perturbation::l2(0.2))
+        .with("output.bias", Perturbation::linf(0.1));
+    for (operator, wrong, claim) in [
+        ("Matmul", Wrong::Narrow, Claim::Interval),
+        ("Elementwise(Tanh", Wrong::Slope, Claim::Relaxation),
+        ("Elementwise(Tanh", Wrong::ForwardSlope, Claim::Forward),
+    ] {
+        let inputs = vec![Input::fixed(image(1))];
+        let found = check_over(&net, inputs, weights.clone(), operator, &wrong);
+        let Err(SoundnessError::Violation(violation)) = found else {
+            panic!("{operator}, {wrong:?}: {found:?}");
+        };
+        assert_eq!(violation.claim, claim, "{violation}");
+        // The image, and the three parameters.
+        assert_eq!(violation.point.len(), 4, "{violation}");
+    }
+    // Right bounds, also where the image and a running statistic may change.
+    let statistic = |weights: &WeightPerturbation| {
+        let region = Perturbation::linf(0.01);
+        weights.clone().with("norm.running_var", region)
+    };
+    let perturbed = Input::perturbed(image(2), Perturbation::linf(0.05));
+    for inputs in [vec![Input::fixed(image(2))], vec![perturbed]] {
+        let weights = statistic(&weights);
+        check_over(&net, inputs, weights, "Elementwise(Tanh", &Wrong::Nothing).unwrap();
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::ops::ConvOptions;
 
 use crate::graph::{Graph, Source};
-use crate::ops::{Ball, BatchNorm, Contribution, Interval, Kernel, Operator, Region, Step};
+use crate::ops::{Ball, BatchNorm, Contribution, Interval, Kernel, Lines, Operator, Region, Step};
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// What is wrong with the bounds of an operator.
@@ -34,6 +34,10 @@ pub(super) enum Wrong {
     DualNorm,
     /// The interval is 1 % too narrow.
     Narrow,
+    /// The lines around the operator have slopes that are 1 % too large.
+    ForwardSlope,
+    /// The linear part is applied to the bounds with their ends swapped.
+    LinearSwapped,
     /// The bounds are those of another operator.
     Another(Arc<dyn Operator>),
 }
@@ -133,6 +137,31 @@ impl Operator for Mutant {
         }
     }
 
+    fn linear(&self, coefficients: &[Option<Interval>], step: &Step) -> Option<Interval> {
+        if !matches!(self.wrong, Wrong::LinearSwapped) {
+            return self.right.linear(coefficients, step);
+        }
+        let swapped = |interval: Interval| Interval {
+            lower: interval.upper,
+            upper: interval.lower,
+        };
+        let coefficients: Vec<_> = coefficients
+            .iter()
+            .map(|pair| pair.clone().map(swapped))
+            .collect();
+        self.right.linear(&coefficients, step)
+    }
+
+    fn lines(&self, step: &Step) -> Option<Lines> {
+        let mut lines = self.right.lines(step)?;
+        if matches!(self.wrong, Wrong::ForwardSlope) {
+            for line in [&mut lines.lower, &mut lines.upper] {
+                line.slope = line.slope.clone().mul_scalar(1.01);
+            }
+        }
+        Some(lines)
+    }
+
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         // The lines of the other sides.
         let flipped = |form: AnyTensor| negated(self.right.backward(form.neg(), step));
@@ -158,7 +187,11 @@ impl Operator for Mutant {
             Wrong::OtherImage => self.backward_on(form, step, |interval| interval.map(rolled)),
             Wrong::RowsMixed => mapped(right(), rolled),
             Wrong::Another(other) => other.backward(form, step),
-            Wrong::Nothing | Wrong::DualNorm | Wrong::Narrow => right(),
+            Wrong::Nothing
+            | Wrong::DualNorm
+            | Wrong::Narrow
+            | Wrong::ForwardSlope
+            | Wrong::LinearSwapped => right(),
         }
     }
 }
