@@ -1,7 +1,8 @@
 //! Tests of soundness: whether the bounds of a module hold at points of a region.
 //!
 //! [`check_soundness`] tries points of a region: random ones, corners, those to which gradients
-//! lead, and those at the kinks of the relaxations. At each it compares every bound with the value
+//! lead (where the backend has them, else more that are drawn), and those at the kinks of the
+//! relaxations. At each it compares every bound with the value
 //! that it bounds: the intervals of all nodes of the recorded forward pass, the pre-activation
 //! bounds of CROWN, the relaxation of every operator, by backward and by forward bounds, and the
 //! bounds of the specification, for which the module's own forward pass gives the value. What does not hold is a [`Violation`], which names

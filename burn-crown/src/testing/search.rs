@@ -1,6 +1,7 @@
 //! Points that bring nodes close to their bounds.
 
 use std::cell::OnceCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::tensor::{Tensor, TensorData};
 use rand::rngs::StdRng;
@@ -148,7 +149,8 @@ impl<'a> Search<'a> {
 
     /// Takes one element of a node for each image as far as gradients lead: sign-gradient steps
     /// (Madry et al. 2018, arXiv 1706.06083) for an L∞ region, for others steps to where the
-    /// linearised value is largest, which is the same there.
+    /// linearised value is largest, which is the same there. Where there is no gradient, points are
+    /// drawn without aim.
     fn attack(&mut self, node: usize, sign: f64) {
         let (batch, size) = {
             let graph = self.probe.graph();
@@ -160,6 +162,7 @@ impl<'a> Search<'a> {
         }
         let mut point = self.draw(1);
         for step in 0..STEPS {
+            let blind = self.draw(step + 2);
             let gradients = self.gradients(node, &picked, &point);
             // The first step goes all the way, the others half of it.
             let share = if step == 0 { 1.0 } else { 0.5 };
@@ -167,17 +170,18 @@ impl<'a> Search<'a> {
                 .inputs
                 .iter()
                 .zip(&point)
-                .zip(gradients)
-                .map(|((input, from), gradient)| match gradient {
+                .zip(gradients.into_iter().zip(blind))
+                .map(|((input, from), (gradient, blind))| match gradient {
                     Some(gradient) => input.between(from, &input.furthest_point(&gradient), share),
-                    None => from.clone(),
+                    None => blind,
                 })
                 .collect();
             self.try_point(point.clone());
         }
     }
 
-    /// The gradients of a linear function of a node with respect to the inputs.
+    /// The gradients of a linear function of a node with respect to the inputs; none where the
+    /// backend has no gradient of an operator, at which Burn panics.
     fn gradients(&self, node: usize, weights: &[f64], point: &[Vec<f64>]) -> Vec<Option<Vec<f64>>> {
         let leaves: Vec<Tensor<1>> = self
             .inputs
@@ -213,7 +217,9 @@ impl<'a> Search<'a> {
             .fold(objective, |sum, (leaf, _)| {
                 leaf.clone().sum().mul_scalar(0.0) + sum
             });
-        let gradients = objective.backward();
+        let Ok(gradients) = catch_unwind(AssertUnwindSafe(|| objective.backward())) else {
+            return vec![None; self.inputs.len()];
+        };
         leaves
             .iter()
             .zip(self.inputs)

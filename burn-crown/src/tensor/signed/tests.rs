@@ -51,7 +51,9 @@ fn outcome(
             let count = output.shape().iter().product();
             square(output.reshape(&[1, count])).into_tensor::<1>()
         });
-        let loss = loss.reduce(|sum, part| sum + part).unwrap();
+        let loss = loss
+            .reduce(|sum, part| sum + part)
+            .expect("there are outputs");
         let gradients = loss.backward();
         let read = |gradient: Option<AnyTensor>| gradient.map_or(vec![], AnyTensor::values);
         results.push(read(form.grad(&gradients).map(AnyTensor::new)));
