@@ -22,7 +22,6 @@ use super::identity::RunIdentity;
 use super::log::TrainingLog;
 use super::objective::{objective, verifies};
 use super::optimizer::optimizer;
-use super::panic::message;
 use super::recorder::{EveryEpoch, Recorder};
 use super::{Images, TrainError, prepared};
 use crate::config::{ModelEntry, ModelFiles};
