@@ -357,7 +357,10 @@ fn estimates_that_do_not_exist_are_refused() {
         assert!(reason.contains("other norms"), "{reason}");
     }
     let ball = Perturbation::linf(0.1);
-    assert!(estimate(&ball, &projected(0, 0)).contains("at least 1"));
+    for count in [0, Projections::MOST + 1] {
+        let reason = estimate(&ball, &projected(count, 0));
+        assert!(reason.contains(&count.to_string()), "{reason}");
+    }
     for method in [Method::Interval, Method::CrownIbp, Method::Crown] {
         let config = BoundConfig::new(method).with_projections(Some(Projections::new(10)));
         let reason = estimate(&ball, &config);
