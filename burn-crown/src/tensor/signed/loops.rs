@@ -32,7 +32,11 @@ pub(super) type Space<'a, E> = &'a mut [MaybeUninit<E>];
 
 /// What is to be computed of contiguous inputs.
 pub(super) trait Work<const I: usize, const O: usize> {
-    /// Fills the outputs.
+    /// Writes every element of the outputs.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths do not fit: what a loop leaves out would stay unwritten.
     fn run<E: Number>(self, inputs: [&[E]; I], outputs: [Space<'_, E>; O]);
 }
 
@@ -54,7 +58,8 @@ pub(super) struct SumGradient(pub(super) Sizes);
 
 impl Work<3, 1> for Signed {
     fn run<E: Number>(self, [form, positive, negative]: [&[E]; 3], [out]: [Space<'_, E>; 1]) {
-        let row = self.0.row();
+        let row = self.0.row_of(form.len(), &[positive.len(), negative.len()]);
+        assert_eq!(out.len(), form.len());
         out.par_chunks_mut(row)
             .zip(form.par_chunks(row))
             .enumerate()
@@ -67,8 +72,10 @@ impl Work<3, 1> for Signed {
 
 impl Work<3, 1> for SignedSum {
     fn run<E: Number>(self, [form, positive, negative]: [&[E]; 3], [sums]: [Space<'_, E>; 1]) {
+        let row = self.0.row_of(form.len(), &[positive.len(), negative.len()]);
+        assert_eq!(sums.len() * row, form.len());
         sums.par_iter_mut()
-            .zip(form.par_chunks(self.0.row()))
+            .zip(form.par_chunks(row))
             .enumerate()
             .with_min_len(self.0.grain())
             .for_each(|(index, (total, form))| {
@@ -83,7 +90,9 @@ impl Work<5, 2> for Relaxed {
         [form, up, down, above, below]: [&[E]; 5],
         [out, sums]: [Space<'_, E>; 2],
     ) {
-        let row = self.0.row();
+        let factors = [up.len(), down.len(), above.len(), below.len()];
+        let row = self.0.row_of(form.len(), &factors);
+        assert_eq!([out.len(), sums.len() * row], [form.len(); 2]);
         out.par_chunks_mut(row)
             .zip(sums)
             .zip(form.par_chunks(row))
@@ -123,14 +132,19 @@ impl Work<4, 3> for SumGradient {
 const GRAIN: usize = 1 << 14;
 
 impl Sizes {
-    /// The elements of a row.
-    fn row(self) -> usize {
-        self.features.max(1)
+    /// The elements of a row, for so many coefficients and factors.
+    fn row_of(self, coefficients: usize, factors: &[usize]) -> usize {
+        let image = self.rows * self.features;
+        assert!(image > 0, "there are coefficients");
+        assert_eq!(coefficients % image, 0, "all images have as many rows");
+        let each = coefficients / self.rows;
+        assert!(factors.iter().all(|&factors| factors == each));
+        self.features
     }
 
     /// How many rows a thread takes at least.
     fn grain(self) -> usize {
-        GRAIN.div_ceil(self.row())
+        GRAIN.div_ceil(self.features)
     }
 
     /// The factors that a row's image has.
@@ -187,7 +201,14 @@ fn gradient<E: Number, R: Fn(usize) -> E>(
     [of_form, of_positive, of_negative]: [Space<'_, E>; 3],
 ) {
     let Sizes { rows, features } = sizes;
-    let images = positive.len() / sizes.row();
+    let images = positive.len() / sizes.row_of(form.len(), &[positive.len(), negative.len()]);
+    for (space, whole) in [
+        (&of_form, form),
+        (&of_positive, positive),
+        (&of_negative, negative),
+    ] {
+        assert!(space.is_empty() || space.len() == whole.len());
+    }
     let of_form = parts(of_form, images);
     let of_factors = parts(of_positive, images)
         .into_iter()
@@ -201,7 +222,7 @@ fn gradient<E: Number, R: Fn(usize) -> E>(
             let first = image * rows;
             let [positive, negative] = sizes.image([positive, negative], first);
             let form = &form[first * features..][..rows * features];
-            for (row, out) in of_form.chunks_mut(sizes.row()).enumerate() {
+            for (row, out) in of_form.chunks_mut(features).enumerate() {
                 // Slices of one known length: the loop then takes several elements at once.
                 let (form, out) = (&form[row * features..][..features], &mut out[..features]);
                 let outer = outer(first + row);

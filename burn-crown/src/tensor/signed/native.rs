@@ -38,11 +38,12 @@ pub(crate) trait SignedOps: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// Whether all tensors are of one type and device that the loops are made for.
+/// Whether all tensors are of one type and device that the loops are made for, and none is empty.
 pub(super) fn has_loops(tensors: &[&AnyTensor]) -> bool {
     let first = tensors[0];
     let (device, dtype) = (first.device().inner(), first.dtype());
-    matches!(dtype, DType::F32 | DType::F64)
+    first.shape().iter().all(|&size| size > 0)
+        && matches!(dtype, DType::F32 | DType::F64)
         && in_memory(&first.0.kind)
         && tensors[1..]
             .iter()

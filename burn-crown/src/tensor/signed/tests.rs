@@ -139,3 +139,14 @@ fn what_is_not_a_number_stays_so() {
         assert_eq!(sums[1], 1.0);
     }
 }
+
+#[test]
+fn sums_of_nothing_are_zero() {
+    for device in devices() {
+        let form = AnyTensor::new(Tensor::<3>::zeros([2, 3, 0], &device));
+        let nothing = AnyTensor::new(Tensor::<2>::zeros([2, 0], &device));
+        let factors = Factors::new(nothing.clone(), nothing);
+        assert_eq!(form.clone().signed(factors.clone()).shape(), [2, 3, 0]);
+        assert_eq!(form.signed_sum(factors).values(), [0.0; 6]);
+    }
+}
