@@ -3,6 +3,13 @@
     unsafe_code,
     reason = "libtorch's memory is reached by pointers, and results are written where nothing was"
 )]
+#![cfg_attr(
+    feature = "tch",
+    allow(
+        deprecated,
+        reason = "Burn will give up libtorch; until then it is supported here"
+    )
+)]
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, DispatchTensorKind, backend_extension};
@@ -224,10 +231,6 @@ mod flex {
 }
 
 #[cfg(feature = "tch")]
-#[allow(
-    deprecated,
-    reason = "Burn will give up libtorch; until then it is supported here"
-)]
 mod libtorch {
     use std::mem::MaybeUninit;
 
