@@ -73,8 +73,7 @@ impl LogSoftmax {
         let center = input.center();
         let (height, slope) = self.chords(input);
         let share = center.clone().sub(self.log_sum(center.clone())).exp();
-        // At most one element has more than half, but rounding may give it to two that are equal;
-        // without one, both planes are the same.
+        // At most one element has more than half, but rounding may give it to two that are equal.
         let zeros = AnyTensor::zeros(&share.shape(), &share);
         let dominant = zeros.mask_fill(share.greater_scalar(DOMINANT), 1.0);
         let others = dominant.clone().neg().add_scalar(1.0);
@@ -90,8 +89,10 @@ impl LogSoftmax {
         let remaining = rest.clone().sum_dims(&[self.dim]).neg().add_scalar(1.0);
         let other_slope = rest.add(dominant.clone().mul(remaining));
         let lower = other_height.clone().lower(height.clone());
-        // Where no element is dominant, the slopes must stay those around `x`.
-        let found = dominant.sum_dims(&[self.dim]).greater_scalar(0.5);
+        // Where no element is dominant, or several are by rounding, the plane is the one around `x`.
+        let count = dominant.sum_dims(&[self.dim]);
+        let found = count.clone().greater_scalar(0.5);
+        let found = found.and(count.lower_scalar(1.5));
         let better = lower.and(found);
         let like = AnyTensor::zeros(&height.shape(), &height).mask_fill(better.clone(), 1.0);
         let everywhere = like.expand(&slope.shape()).greater_scalar(0.5);
@@ -236,6 +237,44 @@ impl Operator for LogSoftmax {
         Contribution {
             forms: vec![Some(slopes.reshape(&shape))],
             bias: Some(depths.sub(at_center)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Tensor};
+
+    use super::*;
+
+    /// The middles are so large that `log 2` is lost beside them: each element seems to have all of
+    /// the sum.
+    #[test]
+    fn a_plane_around_elements_that_rounding_makes_dominant_is_above() {
+        const WIDTH: f32 = 6e7;
+        let tensor = |x| AnyTensor::new(Tensor::<2>::from_data([x], &Device::flex()));
+        let input = Interval {
+            lower: tensor([-WIDTH, -WIDTH]),
+            upper: tensor([0.0, 0.0]),
+        };
+        let plane = LogSoftmax { dim: 1 }.above(&input);
+        let center = input.center();
+        let height = center.clone().sub(plane.depth).values()[0];
+        let slopes = plane.slope.values();
+        for corner in [[0.0, 0.0], [0.0, -WIDTH], [-WIDTH, 0.0], [-WIDTH, -WIDTH]] {
+            let run = tensor(corner).sub(center.clone()).values();
+            let rise: f64 = run
+                .iter()
+                .zip(&slopes)
+                .map(|(run, slope)| run * slope)
+                .sum();
+            let sum = log_sum_exp(tensor(corner), 1).values()[0];
+            // Rounding of numbers of this size is 4.
+            assert!(
+                height + rise >= sum - 16.0,
+                "{corner:?}: {} below {sum}",
+                height + rise
+            );
         }
     }
 }
