@@ -6,6 +6,10 @@ use proptest::prelude::*;
 
 use super::{AnyTensor, Factors, composed};
 
+#[allow(
+    deprecated,
+    reason = "Burn will give up libtorch; until then it is supported here"
+)]
 fn devices() -> Vec<Device> {
     vec![
         #[cfg(feature = "flex")]
