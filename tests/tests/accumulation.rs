@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod plane;
-mod quiet;
 
 use std::sync::Arc;
 
@@ -17,8 +16,8 @@ use burn_crown::train::{
     RobustObjective, TrainingMethod,
 };
 use burn_crown_tests::logs::logged;
+use crown_ibp::quiet::Quiet;
 use plane::{Mlp, MlpLearner, Point, PointBatcher, bits, loader, points, training_device};
-use quiet::Quiet;
 
 /// Neither a multiple of the batch sizes nor of the large batch.
 const POINTS: usize = 107;

@@ -1,8 +1,6 @@
 //! Certified training of a convolutional network on the embedded digits, to a stated error.
 #![allow(clippy::unwrap_used)]
 
-mod quiet;
-
 use std::sync::Arc;
 
 use burn::optim::AdamConfig;
@@ -16,7 +14,7 @@ use burn_crown::train::{
 use burn_crown_tests::test_device;
 use crown_ibp::data::Digits;
 use crown_ibp::models::{Cnn2Layer, Cnn2LayerConfig};
-use quiet::Quiet;
+use crown_ibp::quiet::Quiet;
 
 const EPSILON: f64 = 0.05;
 const EPOCHS: usize = 12;

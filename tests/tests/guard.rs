@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod plane;
-mod quiet;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,11 +18,11 @@ use burn_crown::train::{
     LearnerError, NonFinite, RobustBatch, RobustDataLoader, RobustLearner, RunGuard,
 };
 use burn_crown::{BoundConfig, Bounded, Method, Statistics};
+use crown_ibp::quiet::Quiet;
 use plane::{
     BATCH, Mlp, MlpLearner, POINTS, Point, PointBatcher, STEPS_PER_EPOCH, batch, bits, loader,
     objective, points, training_device,
 };
-use quiet::Quiet;
 
 /// A step on the ramp: ε, κ and β are all inside their ranges.
 const MIDDLE: usize = 2 * STEPS_PER_EPOCH;

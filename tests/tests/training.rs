@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod plane;
-mod quiet;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,11 +23,11 @@ use burn_crown::train::{
 };
 use burn_crown_tests::logs::logged;
 use burn_crown_tests::test_device;
+use crown_ibp::quiet::Quiet;
 use plane::{
     BATCH, EPSILON, Mlp, MlpLearner, POINTS, Point, PointBatcher, STEPS_PER_EPOCH, bits, errors,
     loader, objective, points, training_device,
 };
-use quiet::Quiet;
 
 fn training(folder: &Path, train: RobustDataLoader<Point, 2>) -> SupervisedTraining<MlpLearner> {
     SupervisedTraining::new(folder, Arc::new(train), Arc::new(loader(2)))

@@ -154,7 +154,8 @@ pub struct BoundConfig {
     pub all_neurons: bool,
     /// Whether the last backward pass is made with every choice of planes around products of two
     /// perturbed values, and the best bound taken (see [`Method`]). With `false` it is made with the
-    /// planes that fall least, at a third of the cost: for training recurrent networks and attention.
+    /// planes that fall least, in one pass instead of three: for training recurrent networks and
+    /// attention.
     #[config(default = "true")]
     pub all_planes: bool,
     /// The memory, in bytes, that the rows in flight of [`Method::Crown`] and

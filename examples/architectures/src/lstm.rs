@@ -19,7 +19,7 @@ pub const EXAMPLE: Example = Example {
 The network is Burn's own Lstm, which reads the rows of the image at half of its resolution, with a
 linear layer on its states. Its gates are products of values that are all perturbed; they are bounded
 step by step through time. Training minimises the robust cross-entropy of CROWN-IBP bounds while ε
-grows, and goes over to interval bounds, which cost a fifth.
+grows, and goes over to interval bounds, which cost less.
 
 Try:
   lstm --epsilon 0.01             an easier radius: smaller errors

@@ -82,7 +82,7 @@ pub fn train<M: Bounded + std::fmt::Display + 'static>(
         .with_shuffle(settings.seed)
         .with_device(&device);
     let schedule = Schedule::new(settings, recipe.learning_rate, loader.steps_per_epoch());
-    // One choice of planes around products is enough to train on, and costs a third of all.
+    // One choice of planes around products is enough to train on: one pass in place of three.
     let bound = BoundConfig::new(recipe.method).with_all_planes(false);
     let mut objective =
         RobustObjective::new(pixels(settings.epsilon), schedule.epsilon).with_bound(bound);

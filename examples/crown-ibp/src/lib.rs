@@ -30,6 +30,7 @@ pub mod models;
 pub mod precision;
 pub mod program;
 pub mod progress;
+pub mod quiet;
 pub mod region;
 pub mod report;
 pub mod storage;

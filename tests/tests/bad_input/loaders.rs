@@ -11,7 +11,7 @@ use burn_crown_tests::test_device;
 
 use crate::outcome::{Outcome, Row, must_refuse, refused};
 use crate::plane::{Mlp, Point, PointBatcher, objective, points, training_device};
-use crate::quiet::Quiet;
+use crown_ibp::quiet::Quiet;
 
 pub(crate) const ROWS: &[Row] = &[
     Row {

@@ -14,8 +14,6 @@ mod options;
 mod outcome;
 #[path = "../plane/mod.rs"]
 mod plane;
-#[path = "../quiet/mod.rs"]
-mod quiet;
 mod rechecks;
 mod regions;
 mod shapes;

@@ -19,8 +19,8 @@ use crown_ibp::models::{Cnn2Layer, Cnn2LayerConfig};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::quiet::Quiet;
 use crate::run::{EXCHANGES, devices};
+use crown_ibp::quiet::Quiet;
 
 const EPSILON: f64 = 0.05;
 const IMAGES: usize = 199;

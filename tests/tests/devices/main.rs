@@ -7,7 +7,5 @@ mod equality;
 mod failures;
 #[path = "../plane/mod.rs"]
 mod plane;
-#[path = "../quiet/mod.rs"]
-mod quiet;
 mod refused;
 mod run;

@@ -13,8 +13,8 @@ use burn_crown::Bounded;
 use burn_crown::train::{DataParallel, LearnerError, RobustLearner, RobustMetrics};
 
 use crate::plane::{Mlp, batch, loader, training_device};
-use crate::quiet::Quiet;
 use crate::run::{EXCHANGES, devices, launch, objective, train_loader, training};
+use crown_ibp::quiet::Quiet;
 
 #[test]
 fn a_loader_that_was_told_of_no_devices_is_refused() {

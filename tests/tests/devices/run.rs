@@ -17,7 +17,7 @@ use burn_crown_tests::test_device;
 use crate::plane::{
     EPSILON, Mlp, MlpLearner, Point, PointBatcher, loader, points, training_device,
 };
-use crate::quiet::Quiet;
+use crown_ibp::quiet::Quiet;
 
 pub(crate) const EXCHANGES: [GradientExchange; 3] = [
     GradientExchange::MainDevice,

@@ -3,7 +3,6 @@
 mod clock;
 mod images;
 mod memory;
-mod quiet;
 mod training;
 mod verification;
 mod workers;

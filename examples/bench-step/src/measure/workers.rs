@@ -12,12 +12,12 @@ use crown_ibp::data::{ImageBatcher, ImageDataset, ImageItem};
 use crown_ibp::models::Model;
 
 use super::clock::Deadline;
-use super::quiet::Quiet;
 use super::training::{LEARNING_RATE, adam};
 use super::{Measured, images};
 use crate::arguments::Settings;
 use crate::case::{Loss, Network};
 use crate::error::BenchError;
+use crown_ibp::quiet::Quiet;
 
 /// The epoch that is trained, so far along the schedule that an epoch's steps hardly move it.
 const EPOCH: usize = 100_000;

@@ -1,7 +1,6 @@
 //! The training of the models of an experiment, through Burn's training loop.
 
 mod checkpoint;
-mod discard;
 mod epoch;
 mod identity;
 mod log;

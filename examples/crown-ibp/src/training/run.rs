@@ -16,7 +16,6 @@ use flate2::Crc;
 use serde_json::Value;
 
 use super::checkpoint::{Checkpoint, Part, RunState};
-use super::discard::Discard;
 use super::epoch::EpochFigures;
 use super::identity::RunIdentity;
 use super::log::TrainingLog;
@@ -29,6 +28,7 @@ use crate::data::ImageDataset;
 use crate::learning_rate::EpochLearningRate;
 use crate::models::Architecture;
 use crate::progress::TrainingProgress;
+use crate::quiet::Quiet;
 use crate::storage::{StorageError, remove};
 use crate::terminal::panic_message;
 use crate::weights::{Choice, find_weights, load_weights};
@@ -250,7 +250,7 @@ impl<'a, A: Architecture> TrainingRun<'a, A> {
             .with_interrupter(interrupter)
             .metrics(metrics)
             .renderer(Box::new(TrainingProgress::new(model_id, figures)))
-            .with_metric_logger(Discard)
+            .with_metric_logger(Quiet)
             .with_application_logger(None)
             .with_custom_checkpointers(
                 recorder.part(Part::Model),

@@ -9,8 +9,12 @@ use burn::train::renderer::{
     MetricsRendererTraining,
 };
 
-/// Shows nothing and writes nothing: standard output is for records.
-pub(super) struct Quiet;
+/// Shows nothing and writes nothing, as a renderer and as a logger of metrics.
+///
+/// Burn's own renderer prints a line for each batch where it has no terminal, and its metric logger
+/// writes a file for each metric, split and epoch: thousands for one model.
+#[derive(Clone, Copy, Debug)]
+pub struct Quiet;
 
 impl TrainingProgressLogger for Quiet {
     fn start(&mut self, _: usize, _: usize, _: Option<usize>, _: Option<&str>) {}
