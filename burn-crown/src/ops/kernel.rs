@@ -16,9 +16,15 @@ pub(crate) trait Movement: Debug + Send + Sync {
     /// The product, `[B, C, ...]` to `[B, O, ...]`.
     fn apply(&self, x: AnyTensor, weight: AnyTensor, bias: Option<AnyTensor>) -> AnyTensor;
 
-    /// The adjoint of the product without bias: a form on the output to one on an input whose dims
-    /// after the channels have `size`.
-    fn adjoint(&self, form: AnyTensor, weight: AnyTensor, size: &[usize]) -> AnyTensor;
+    /// The adjoint of the product: a form `[B·S, O, ...]` on the output to one on an input whose dims
+    /// after the channels have `size`, and what the bias `[O]` adds to it, `[B·S]`.
+    fn adjoint(
+        &self,
+        form: AnyTensor,
+        weight: AnyTensor,
+        bias: Option<AnyTensor>,
+        size: &[usize],
+    ) -> (AnyTensor, Option<AnyTensor>);
 
     /// The largest of positive weights between two channels, `[C / groups, O]`.
     fn largest_weights(&self, weight: AnyTensor) -> AnyTensor;
@@ -92,14 +98,11 @@ impl<M: Movement> Operator for Kernel<M> {
 
     fn backward(&self, form: AnyTensor, step: &Step) -> Contribution {
         let mut forms = vec![None; step.shapes.len()];
-        let bias = (step.shapes.len() > 2).then(|| {
-            let bias = step.fixed(2);
-            let mut shape = vec![1; form.rank()];
-            shape[1] = bias.shape()[0];
-            step.dot(form.clone(), bias.reshape(&shape))
-        });
+        let bias = (step.shapes.len() > 2).then(|| step.fixed(2));
         let size = &step.shapes[0][2..];
-        forms[0] = Some(self.0.adjoint(form, step.fixed(1), size));
+        let (form, bias) = self.0.adjoint(form, step.fixed(1), bias, size);
+        forms[0] = Some(form);
+        let bias = bias.map(|bias| bias.reshape(&[step.batch, step.rows]));
         Contribution { forms, bias }
     }
 }

@@ -116,7 +116,8 @@ impl Operator for AvgPool {
         let height = if self.one_dimensional { 1 } else { input[2] };
         let size = [height, input[input.len() - 1]];
         let (geometry, kernel, weight) = self.windows(size, &form);
-        let form = geometry.adjoint(self.split_channels(form).mul(weight), kernel, &size);
+        let form = self.split_channels(form).mul(weight);
+        let (form, _) = geometry.adjoint(form, kernel, None, &size);
         Contribution::unary(self.join_channels(form, rows))
     }
 }

@@ -18,6 +18,8 @@ mod arithmetic;
 mod conv;
 mod functions;
 mod mask;
+#[cfg(any(feature = "flex", feature = "tch"))]
+mod native;
 mod shape;
 mod signed;
 

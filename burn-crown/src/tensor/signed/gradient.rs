@@ -7,8 +7,9 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, TensorMetadata};
 
-use super::loops::{SignedGradient, Sizes, SumGradient, Work};
-use super::native::{SignedOps, Slices, sizes};
+use super::extension::{SignedOps, sizes};
+use super::loops::{SignedGradient, Sizes, SumGradient};
+use crate::tensor::native::{Slices, Work};
 
 /// The step back through [`SignedOps::signed`].
 #[derive(Debug)]

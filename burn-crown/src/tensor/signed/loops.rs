@@ -1,43 +1,14 @@
 //! The loops over slices of numbers, on any number of threads.
 
-use std::mem::MaybeUninit;
-use std::ops::{Add, AddAssign, Mul};
-
 use rayon::prelude::*;
 
-/// The numbers that the loops are made for.
-pub(super) trait Number:
-    Copy + Send + Sync + PartialOrd + Add<Output = Self> + AddAssign + Mul<Output = Self>
-{
-    const ZERO: Self;
-}
-
-impl Number for f32 {
-    const ZERO: Self = 0.0;
-}
-
-impl Number for f64 {
-    const ZERO: Self = 0.0;
-}
+use crate::tensor::native::{Number, Space, Work};
 
 /// The sizes of coefficients `[B, S, N]`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     pub(super) rows: usize,
     pub(super) features: usize,
-}
-
-/// Space for results.
-pub(super) type Space<'a, E> = &'a mut [MaybeUninit<E>];
-
-/// What is to be computed of contiguous inputs.
-pub(super) trait Work<const I: usize, const O: usize> {
-    /// Writes every element of the outputs.
-    ///
-    /// # Panics
-    ///
-    /// If the lengths do not fit: what a loop leaves out would stay unwritten.
-    fn run<E: Number>(self, inputs: [&[E]; I], outputs: [Space<'_, E>; O]);
 }
 
 /// Inputs: coefficients, positive and negative factors. Output: the coefficients times the factors.

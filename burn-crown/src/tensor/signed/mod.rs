@@ -3,20 +3,22 @@
 //!
 //! Certified training spends most of its time in this, on arrays with a row for each form, image and
 //! neuron. So it is a backend extension: one pass over the coefficients, and one for the gradient,
-//! where the backend has loops of its own ([`native`]); composed of Burn's operations elsewhere
+//! where the backend has loops of its own ([`extension`]); composed of Burn's operations elsewhere
 //! ([`composed`]). Both are tested against each other.
 
 mod composed;
 #[cfg(any(feature = "flex", feature = "tch"))]
+mod extension;
+#[cfg(any(feature = "flex", feature = "tch"))]
 mod gradient;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod loops;
-#[cfg(any(feature = "flex", feature = "tch"))]
-mod native;
 #[cfg(test)]
 mod tests;
 
 use super::AnyTensor;
+#[cfg(any(feature = "flex", feature = "tch"))]
+use super::native::has_loops;
 
 /// A factor of each element, `[B, N]`, by the sign of the coefficient.
 #[derive(Clone, Debug)]
@@ -48,8 +50,8 @@ impl AnyTensor {
     /// Each coefficient times the factor of its sign: `[B, S, N]`.
     pub(crate) fn signed(self, factors: Factors) -> Self {
         #[cfg(any(feature = "flex", feature = "tch"))]
-        if native::has_loops(&[&self, &factors.positive, &factors.negative]) {
-            return native::signed(self, factors);
+        if has_loops(&[&self, &factors.positive, &factors.negative]) {
+            return extension::signed(self, factors);
         }
         composed::signed(self, factors)
     }
@@ -57,8 +59,8 @@ impl AnyTensor {
     /// The sum over the elements of what [`signed`](Self::signed) gives: `[B, S]`.
     pub(crate) fn signed_sum(self, factors: Factors) -> Self {
         #[cfg(any(feature = "flex", feature = "tch"))]
-        if native::has_loops(&[&self, &factors.positive, &factors.negative]) {
-            return native::signed_sum(self, factors);
+        if has_loops(&[&self, &factors.positive, &factors.negative]) {
+            return extension::signed_sum(self, factors);
         }
         composed::signed_sum(self, factors)
     }
@@ -67,14 +69,14 @@ impl AnyTensor {
     /// intercepts.
     pub(crate) fn relaxed(self, slopes: Factors, intercepts: Factors) -> [Self; 2] {
         #[cfg(any(feature = "flex", feature = "tch"))]
-        if native::has_loops(&[
+        if has_loops(&[
             &self,
             &slopes.positive,
             &slopes.negative,
             &intercepts.positive,
             &intercepts.negative,
         ]) {
-            return native::relaxed(self, slopes, intercepts);
+            return extension::relaxed(self, slopes, intercepts);
         }
         [
             composed::signed(self.clone(), slopes),

@@ -1,0 +1,167 @@
+//! Rows of images side by side in the lanes of vectors, by place and channel: what the loops over
+//! places work on.
+#![allow(
+    unsafe_code,
+    reason = "numbers are read as vectors and vectors as numbers"
+)]
+
+use std::cell::Cell;
+
+use macerator::{Simd, Vector};
+
+use crate::tensor::native::{Number, Space};
+
+/// An element of `R` times as many rows as a vector has lanes.
+pub(super) type Lanes<S, E, const R: usize> = [Vector<S, E>; R];
+
+/// Rows and places that are turned at once: a square that fits into the nearest cache.
+const TILE: usize = 16;
+
+/// `[rows, channels, places]` to `[places, channels]` of lanes; lanes without a row are zero.
+#[inline(always)]
+pub(super) fn gather<S: Simd, E: Number, const R: usize>(
+    rows: &[E],
+    channels: usize,
+    lanes: &mut [Lanes<S, E, R>],
+) {
+    let (count, places) = (R * E::lanes::<S>(), lanes.len() / channels);
+    let features = channels * places;
+    let flat = flat_mut(lanes);
+    if rows.len() < count * features {
+        flat.fill(E::ZERO);
+    }
+    for (block, rows) in rows.chunks(TILE * features).enumerate() {
+        for channel in 0..channels {
+            for first in (0..places).step_by(TILE) {
+                let width = TILE.min(places - first);
+                let mut tile = [[E::ZERO; TILE]; TILE];
+                let height = rows.len() / features;
+                if width == TILE && height == TILE {
+                    for row in 0..TILE {
+                        let own = &rows[row * features + channel * places + first..];
+                        let own: &[E; TILE] = own.first_chunk().expect("a row has so many");
+                        for place in 0..TILE {
+                            tile[place][row] = own[place];
+                        }
+                    }
+                } else {
+                    for row in 0..height {
+                        let own = &rows[row * features + channel * places + first..][..width];
+                        for (line, &value) in tile.iter_mut().zip(own) {
+                            line[row] = value;
+                        }
+                    }
+                }
+                let lane = block * TILE;
+                for (place, line) in (first..first + width).zip(&tile) {
+                    let start = (place * channels + channel) * count + lane;
+                    let line = &line[..TILE.min(count - lane)];
+                    flat[start..][..line.len()].copy_from_slice(line);
+                }
+            }
+        }
+    }
+}
+
+/// The way back; lanes without a row are left out.
+#[inline(always)]
+pub(super) fn scatter<S: Simd, E: Number, const R: usize>(
+    lanes: &[Lanes<S, E, R>],
+    channels: usize,
+    rows: Space<'_, E>,
+) {
+    let (count, places) = (R * E::lanes::<S>(), lanes.len() / channels);
+    let features = channels * places;
+    let flat = flat(lanes);
+    for (block, rows) in rows.chunks_mut(TILE * features).enumerate() {
+        for channel in 0..channels {
+            for first in (0..places).step_by(TILE) {
+                let width = TILE.min(places - first);
+                let height = rows.len() / features;
+                let lane = block * TILE;
+                let mut tile = [[E::ZERO; TILE]; TILE];
+                for (place, line) in (first..first + width).zip(&mut tile) {
+                    let start = (place * channels + channel) * count + lane;
+                    let line = &mut line[..TILE.min(count - lane)];
+                    line.copy_from_slice(&flat[start..][..line.len()]);
+                }
+                if width == TILE && height == TILE {
+                    for row in 0..TILE {
+                        let own = &mut rows[row * features + channel * places + first..];
+                        let own: &mut [_; TILE] = own.first_chunk_mut().expect("a row has so many");
+                        for place in 0..TILE {
+                            own[place].write(tile[place][row]);
+                        }
+                    }
+                } else {
+                    for row in 0..height {
+                        let own = &mut rows[row * features + channel * places + first..][..width];
+                        for (line, value) in tile.iter().zip(own) {
+                            value.write(line[row]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn flat<S: Simd, E: Number, const R: usize>(lanes: &[Lanes<S, E, R>]) -> &[E] {
+    let count = size_of_val(lanes) / size_of::<E>();
+    // SAFETY: a vector is its lanes, one number after the other.
+    unsafe { std::slice::from_raw_parts(lanes.as_ptr().cast(), count) }
+}
+
+fn flat_mut<S: Simd, E: Number, const R: usize>(lanes: &mut [Lanes<S, E, R>]) -> &mut [E] {
+    let count = size_of_val(lanes) / size_of::<E>();
+    // SAFETY: as above, and any number is a lane.
+    unsafe { std::slice::from_raw_parts_mut(lanes.as_mut_ptr().cast(), count) }
+}
+
+/// Memory for lanes, as aligned as any vector.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+thread_local! {
+    /// What the thread's last loop worked on: memory that is new costs more than to fill it.
+    static MEMORY: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+}
+
+/// The thread's memory, in use.
+pub(super) struct Scratch(Vec<Line>);
+
+impl Scratch {
+    pub(super) fn take() -> Self {
+        Self(MEMORY.take())
+    }
+
+    /// Lanes for `N` nodes of so many elements, with values that are left over from other work.
+    #[inline(always)]
+    pub(super) fn lanes<S: Simd, E: Number, const R: usize, const N: usize>(
+        &mut self,
+        sizes: [usize; N],
+    ) -> [&mut [Lanes<S, E, R>]; N] {
+        const { assert!(align_of::<Vector<S, E>>() <= align_of::<Line>()) };
+        let count: usize = sizes.iter().sum();
+        let lines = (count * size_of::<Lanes<S, E, R>>()).div_ceil(size_of::<Line>());
+        if self.0.len() < lines {
+            self.0.resize(lines, Line([0; 64]));
+        }
+        // SAFETY: there are enough lines, as aligned as vectors are, and any bytes are numbers.
+        let mut rest = unsafe {
+            std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast::<Lanes<S, E, R>>(), count)
+        };
+        sizes.map(|size| {
+            let (part, others) = std::mem::take(&mut rest).split_at_mut(size);
+            rest = others;
+            part
+        })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        MEMORY.set(std::mem::take(&mut self.0));
+    }
+}

@@ -1,0 +1,198 @@
+//! Convolutions, whatever the number of dims.
+//!
+//! Bounds take many rows through small kernels, forward and back, and want the gradients of it. For
+//! that the backends whose tensors lie in the machine's memory have loops of their own: a backend
+//! extension whose vectors hold several rows side by side ([`loops`]). Elsewhere, and for a few rows,
+//! it is Burn's operations. Both are tested against each other.
+
+#[cfg(any(feature = "flex", feature = "tch"))]
+mod extension;
+#[cfg(any(feature = "flex", feature = "tch"))]
+mod geometry;
+#[cfg(any(feature = "flex", feature = "tch"))]
+mod lanes;
+#[cfg(any(feature = "flex", feature = "tch"))]
+mod loops;
+#[cfg(any(feature = "flex", feature = "tch"))]
+mod product;
+#[cfg(test)]
+mod tests;
+#[cfg(any(feature = "flex", feature = "tch"))]
+mod weights;
+
+use burn::backend::Dispatch;
+use burn::backend::ops::{ConvOptions, ConvTransposeOptions, ModuleOps};
+
+use super::AnyTensor;
+
+/// Images of `N` dims.
+pub(crate) struct Dims<const N: usize>;
+
+/// Convolutions over `N` dims.
+pub(crate) trait Convolve<const N: usize> {
+    /// `[B, C, ...]` with weights `[O, C / groups, ...]`.
+    fn conv(
+        x: AnyTensor,
+        weight: AnyTensor,
+        bias: Option<AnyTensor>,
+        options: ConvOptions<N>,
+    ) -> AnyTensor {
+        #[cfg(any(feature = "flex", feature = "tch"))]
+        if many_rows(&x, &weight, bias.as_ref()) {
+            let geometry = geometry::Geometry::of_conv(&x.shape(), &weight.shape(), &options);
+            return extension::convolution(x, weight, bias, geometry);
+        }
+        Self::composed(x, weight, bias, options)
+    }
+
+    /// `[B, C, ...]` with weights `[C, O / groups, ...]`.
+    fn conv_transpose(
+        x: AnyTensor,
+        weight: AnyTensor,
+        bias: Option<AnyTensor>,
+        options: ConvTransposeOptions<N>,
+    ) -> AnyTensor {
+        #[cfg(any(feature = "flex", feature = "tch"))]
+        if many_rows(&x, &weight, bias.as_ref()) {
+            let geometry = geometry::Geometry::of_transposed(&x.shape(), &weight.shape(), &options);
+            return extension::convolution(x, weight, bias, geometry);
+        }
+        Self::composed_transpose(x, weight, bias, options)
+    }
+
+    /// [`conv`](Self::conv) without bias, and for each row the sum `[B]` of the elements of `x`, each
+    /// times the weight of its channel, `[C]`. Something must be made of both, or of the result alone.
+    fn conv_with_sums(
+        x: AnyTensor,
+        weight: AnyTensor,
+        channels: AnyTensor,
+        options: ConvOptions<N>,
+    ) -> [AnyTensor; 2] {
+        #[cfg(any(feature = "flex", feature = "tch"))]
+        if many_rows(&x, &weight, Some(&channels)) {
+            let geometry = geometry::Geometry::of_conv(&x.shape(), &weight.shape(), &options);
+            return extension::convolution_with_sums(x, weight, channels, geometry);
+        }
+        let sums = sums_of_rows(x.clone(), channels);
+        [Self::composed(x, weight, None, options), sums]
+    }
+
+    /// The same for [`conv_transpose`](Self::conv_transpose).
+    fn conv_transpose_with_sums(
+        x: AnyTensor,
+        weight: AnyTensor,
+        channels: AnyTensor,
+        options: ConvTransposeOptions<N>,
+    ) -> [AnyTensor; 2] {
+        #[cfg(any(feature = "flex", feature = "tch"))]
+        if many_rows(&x, &weight, Some(&channels)) {
+            let geometry = geometry::Geometry::of_transposed(&x.shape(), &weight.shape(), &options);
+            return extension::convolution_with_sums(x, weight, channels, geometry);
+        }
+        let sums = sums_of_rows(x.clone(), channels);
+        [Self::composed_transpose(x, weight, None, options), sums]
+    }
+
+    /// [`conv`](Self::conv) by Burn's operation.
+    fn composed(
+        x: AnyTensor,
+        weight: AnyTensor,
+        bias: Option<AnyTensor>,
+        options: ConvOptions<N>,
+    ) -> AnyTensor;
+
+    /// [`conv_transpose`](Self::conv_transpose) by Burn's operation.
+    fn composed_transpose(
+        x: AnyTensor,
+        weight: AnyTensor,
+        bias: Option<AnyTensor>,
+        options: ConvTransposeOptions<N>,
+    ) -> AnyTensor;
+}
+
+/// The sums `[B]` of `[B, C, ...]` with weights of the channels, `[C]`.
+fn sums_of_rows(x: AnyTensor, channels: AnyTensor) -> AnyTensor {
+    let shape = x.shape();
+    let mut to = vec![1; shape.len()];
+    to[..2].copy_from_slice(&shape[..2]);
+    x.sum_to(&to)
+        .reshape(&shape[..2])
+        .matmul(channels.reshape(&[shape[1], 1]))
+        .reshape(&shape[..1])
+}
+
+/// Fewer rows leave most of a vector empty.
+#[cfg(any(feature = "flex", feature = "tch"))]
+const FEW_ROWS: usize = 8;
+
+#[cfg(any(feature = "flex", feature = "tch"))]
+fn many_rows(x: &AnyTensor, weight: &AnyTensor, bias: Option<&AnyTensor>) -> bool {
+    let tensors: Vec<&AnyTensor> = [x, weight].into_iter().chain(bias).collect();
+    x.shape()[0] >= FEW_ROWS && super::native::has_loops(&tensors)
+}
+
+impl Convolve<1> for Dims<1> {
+    /// Over images of height 1: Burn's gradient of the weights of a convolution of sequences is
+    /// wrong where there are groups and the last places meet no tap.
+    fn composed(
+        x: AnyTensor,
+        weight: AnyTensor,
+        bias: Option<AnyTensor>,
+        options: ConvOptions<1>,
+    ) -> AnyTensor {
+        let image = |sequence: AnyTensor| {
+            let shape = sequence.shape();
+            sequence.reshape(&[shape[0], shape[1], 1, shape[2]])
+        };
+        let options = ConvOptions {
+            stride: [1, options.stride[0]],
+            padding: [(0, 0), options.padding[0]],
+            dilation: [1, options.dilation[0]],
+            groups: options.groups,
+        };
+        let out = Dims::<2>::composed(image(x), image(weight), bias, options);
+        let shape = out.shape();
+        out.reshape(&[shape[0], shape[1], shape[3]])
+    }
+
+    fn composed_transpose(
+        x: AnyTensor,
+        weight: AnyTensor,
+        bias: Option<AnyTensor>,
+        options: ConvTransposeOptions<1>,
+    ) -> AnyTensor {
+        let bias = bias.map(|bias| bias.0);
+        AnyTensor(Dispatch::conv_transpose1d(x.0, weight.0, bias, options))
+    }
+}
+
+macro_rules! convolve {
+    ($($dims:literal: $conv:ident, $conv_transpose:ident;)*) => {$(
+        impl Convolve<$dims> for Dims<$dims> {
+            fn composed(
+                x: AnyTensor,
+                weight: AnyTensor,
+                bias: Option<AnyTensor>,
+                options: ConvOptions<$dims>,
+            ) -> AnyTensor {
+                let bias = bias.map(|bias| bias.0);
+                AnyTensor(Dispatch::$conv(x.0, weight.0, bias, options))
+            }
+
+            fn composed_transpose(
+                x: AnyTensor,
+                weight: AnyTensor,
+                bias: Option<AnyTensor>,
+                options: ConvTransposeOptions<$dims>,
+            ) -> AnyTensor {
+                let bias = bias.map(|bias| bias.0);
+                AnyTensor(Dispatch::$conv_transpose(x.0, weight.0, bias, options))
+            }
+        }
+    )*};
+}
+
+convolve! {
+    2: conv2d, conv_transpose2d;
+    3: conv3d, conv_transpose3d;
+}

@@ -1,0 +1,129 @@
+//! The product with a kernel, for rows side by side.
+
+use macerator::{Simd, Vector};
+
+use super::geometry::{Geometry, Meets};
+use super::lanes::Lanes;
+use crate::tensor::native::Number;
+
+/// A product with its weights in the order in which they are read.
+pub(super) struct Product<E> {
+    inputs: usize,
+    outputs: usize,
+    outer: Meets,
+    inner: Meets,
+    blocks: Vec<Block<E>>,
+}
+
+/// Channels of the output that are computed together.
+struct Block<E> {
+    /// The first channel of the input that they read, and how many these are.
+    input: usize,
+    inputs: usize,
+    /// The first channel of the output.
+    output: usize,
+    width: usize,
+    /// `[taps, inputs, width]`.
+    weights: Vec<E>,
+}
+
+/// How many channels a block may have.
+const WIDTHS: [usize; 3] = [8, 4, 1];
+
+impl<E: Number> Product<E> {
+    /// With blocks of at most `widest` channels.
+    pub(super) fn new(geometry: &Geometry, weights: &[E], widest: usize) -> Self {
+        let groups = geometry.groups;
+        let [inputs, outputs] =
+            [geometry.input_channels, geometry.output_channels].map(|all| all / groups);
+        let mut blocks = Vec::new();
+        for group in 0..groups {
+            let (mut output, end) = (group * outputs, (group + 1) * outputs);
+            while output < end {
+                let fits = |&&width: &&usize| width <= widest && width <= end - output;
+                let width = *WIDTHS.iter().find(fits).unwrap_or(&1);
+                let weights = (0..geometry.taps())
+                    .flat_map(|tap| (0..inputs).map(move |input| (tap, input)))
+                    .flat_map(|(tap, input)| {
+                        (output..output + width)
+                            .map(move |output| weights[geometry.weight(input, output, tap)])
+                    })
+                    .collect();
+                blocks.push(Block {
+                    input: group * inputs,
+                    inputs,
+                    output,
+                    width,
+                    weights,
+                });
+                output += width;
+            }
+        }
+        let [outer, inner] = geometry.meets();
+        Self {
+            inputs: geometry.input_channels,
+            outputs: geometry.output_channels,
+            outer,
+            inner,
+            blocks,
+        }
+    }
+
+    /// `[places, channels]` of the input to those of the output; the bias may be missing.
+    #[inline(always)]
+    pub(super) fn apply<S: Simd, const R: usize>(
+        &self,
+        x: &[Lanes<S, E, R>],
+        bias: &[E],
+        out: &mut [Lanes<S, E, R>],
+    ) {
+        for outer in 0..self.outer.outputs {
+            for block in &self.blocks {
+                match block.width {
+                    8 => self.strip::<S, R, 8>(block, outer, x, bias, out),
+                    4 => self.strip::<S, R, 4>(block, outer, x, bias, out),
+                    _ => self.strip::<S, R, 1>(block, outer, x, bias, out),
+                }
+            }
+        }
+    }
+
+    /// The places of the last dim.
+    #[inline(always)]
+    fn strip<S: Simd, const R: usize, const W: usize>(
+        &self,
+        block: &Block<E>,
+        outer: usize,
+        x: &[Lanes<S, E, R>],
+        bias: &[E],
+        out: &mut [Lanes<S, E, R>],
+    ) {
+        let (weights, _) = block.weights.as_chunks::<W>();
+        for (inner, meets) in self.inner.of_outputs.iter().enumerate() {
+            let start: [Lanes<S, E, R>; W] = std::array::from_fn(|channel| {
+                let bias = bias.get(block.output + channel).copied();
+                [bias.unwrap_or(E::ZERO).splat(); R]
+            });
+            let mut sums = start;
+            for above in &self.outer.of_outputs[outer] {
+                for meet in meets {
+                    let place = above.input * self.inner.inputs + meet.input;
+                    let tap = above.tap * self.inner.taps + meet.tap;
+                    let x = &x[place * self.inputs + block.input..][..block.inputs];
+                    let weights = &weights[tap * block.inputs..][..block.inputs];
+                    for (x, weights) in x.iter().zip(weights) {
+                        for channel in 0..W {
+                            let weight: Vector<S, E> = weights[channel].splat();
+                            for part in 0..R {
+                                let sum = sums[channel][part];
+                                sums[channel][part] = weight.mul_add(x[part], sum);
+                            }
+                        }
+                    }
+                }
+            }
+            let place = outer * self.inner.outputs + inner;
+            out[place * self.outputs + block.output..][..W].copy_from_slice(&sums);
+        }
+    }
+}

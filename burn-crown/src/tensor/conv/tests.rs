@@ -1,0 +1,246 @@
+//! The loops against Burn's operations: values and gradients.
+#![allow(clippy::unwrap_used)]
+
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
+use proptest::prelude::*;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::{AnyTensor, Convolve, Dims, sums_of_rows};
+
+#[allow(
+    deprecated,
+    reason = "Burn will give up libtorch; until then it is supported here"
+)]
+fn devices() -> Vec<Device> {
+    vec![
+        #[cfg(feature = "flex")]
+        Device::flex(),
+        #[cfg(feature = "tch")]
+        Device::libtorch(),
+    ]
+}
+
+/// One convolution, or a transposed one.
+#[derive(Clone, Debug)]
+struct Case {
+    rows: usize,
+    groups: usize,
+    /// Of the input and of the output, in a group.
+    channels: [usize; 2],
+    size: usize,
+    kernel: usize,
+    stride: usize,
+    padding: [usize; 2],
+    dilation: usize,
+    transposed: bool,
+    /// With a bias, or with the weighted sums of the rows.
+    bias: bool,
+    /// Input, weights, and bias or weights of channels.
+    tracked: [bool; 3],
+    double: bool,
+    seed: u64,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let rows = prop_oneof![8_usize..80, 120_usize..300];
+    let channels = prop_oneof![
+        [1_usize..6, 1_usize..6],
+        [1_usize..4, 7_usize..18],
+        [30_usize..34, 30_usize..34]
+    ];
+    let moves = (1_usize..6, 1_usize..4, [0_usize..3, 0_usize..3], 1_usize..3);
+    let options = (
+        any::<(bool, bool)>(),
+        any::<[bool; 3]>(),
+        any::<bool>(),
+        any::<u64>(),
+    );
+    (rows, 1_usize..3, channels, 0_usize..8, moves, options).prop_map(
+        |(rows, groups, channels, more, moves, options)| {
+            let (kernel, stride, padding, dilation) = moves;
+            let ((transposed, bias), tracked, double, seed) = options;
+            Case {
+                // What is large in one way is small in the other.
+                rows: if channels[0] < 20 { rows } else { rows.min(40) },
+                groups,
+                channels,
+                size: dilation * (kernel - 1) + 1 + more,
+                kernel,
+                stride,
+                padding,
+                dilation,
+                transposed,
+                bias,
+                tracked,
+                double,
+                seed,
+            }
+        },
+    )
+}
+
+impl Case {
+    /// The outputs, and the gradients that are asked for; those of Burn's operations with double
+    /// precision.
+    fn outcome<const N: usize>(&self, native: bool, device: &Device) -> Vec<Vec<f64>>
+    where
+        Dims<N>: Convolve<N>,
+    {
+        let mut draw = StdRng::seed_from_u64(self.seed);
+        let dtype = if self.double || !native {
+            DType::F64
+        } else {
+            DType::F32
+        };
+        let device = if self.tracked.contains(&true) {
+            device.clone().autodiff()
+        } else {
+            device.clone()
+        };
+        let mut random = |shape: Vec<usize>, tracked: bool| {
+            let count = shape.iter().product();
+            let numbers = (0..count).map(|_| f64::from(draw.random_range(-1.0..1.0_f32)));
+            let numbers: Vec<f64> = numbers.collect();
+            let flat = Tensor::<1>::from_data(TensorData::new(numbers, [count]), (&device, dtype));
+            let flat = if tracked { flat.require_grad() } else { flat };
+            (flat.clone(), AnyTensor::new(flat).reshape(&shape))
+        };
+        let [inputs, outputs] = self.channels.map(|channels| channels * self.groups);
+        let places = |size| std::iter::repeat_n(size, N);
+        let x = [self.rows, inputs].into_iter().chain(places(self.size));
+        let weights = if self.transposed {
+            [inputs, self.channels[1]]
+        } else {
+            [outputs, self.channels[0]]
+        };
+        let weights = weights.into_iter().chain(places(self.kernel));
+        let more = if self.bias { outputs } else { inputs };
+        let [x, weights, more] = [x.collect(), weights.collect(), vec![more]];
+        let (x, weights, more) = (
+            random(x, self.tracked[0]),
+            random(weights, self.tracked[1]),
+            random(more, self.tracked[2]),
+        );
+        let (a, w, m) = (x.1.clone(), weights.1.clone(), more.1.clone());
+        let out = if self.transposed {
+            let padding = self.padding[0].min((self.size - 1) * self.stride / 2);
+            let options = ConvTransposeOptions::new(
+                [self.stride; N],
+                [padding; N],
+                [self.padding[1].min(self.stride - 1); N],
+                [self.dilation; N],
+                self.groups,
+            );
+            match (native, self.bias) {
+                (true, true) => vec![Dims::conv_transpose(a, w, Some(m), options)],
+                (false, true) => vec![Dims::composed_transpose(a, w, Some(m), options)],
+                (true, false) => Dims::conv_transpose_with_sums(a, w, m, options).to_vec(),
+                (false, false) => {
+                    let sums = sums_of_rows(a.clone(), m);
+                    vec![Dims::composed_transpose(a, w, None, options), sums]
+                }
+            }
+        } else {
+            let options = ConvOptions::new(
+                [self.stride; N],
+                [self.padding[0]; N],
+                [self.dilation; N],
+                self.groups,
+            );
+            match (native, self.bias) {
+                (true, true) => vec![Dims::conv(a, w, Some(m), options)],
+                (false, true) => vec![Dims::composed(a, w, Some(m), options)],
+                (true, false) => Dims::conv_with_sums(a, w, m, options).to_vec(),
+                (false, false) => {
+                    let sums = sums_of_rows(a.clone(), m);
+                    vec![Dims::composed(a, w, None, options), sums]
+                }
+            }
+        };
+        let mut results: Vec<_> = out.iter().cloned().map(AnyTensor::values).collect();
+        if self.tracked.contains(&true) {
+            let flat = |out: AnyTensor| {
+                let count = out.shape().iter().product();
+                out.reshape(&[count]).into_tensor::<1>()
+            };
+            // The gradient of every element of the outputs is one of its own.
+            let squares = out
+                .into_iter()
+                .map(flat)
+                .map(|out| (out.clone() * out).sum());
+            let grads = squares.reduce(|sum, part| sum + part).unwrap().backward();
+            for (leaf, _) in [&x, &weights, &more] {
+                let grad = leaf.grad(&grads);
+                results.push(grad.map_or(vec![], |grad| AnyTensor::new(grad).values()));
+            }
+        }
+        results
+    }
+
+    fn check<const N: usize>(&self)
+    where
+        Dims<N>: Convolve<N>,
+    {
+        for device in devices() {
+            let [own, expected] = [true, false].map(|native| self.outcome::<N>(native, &device));
+            assert_eq!(own.len(), expected.len());
+            for (own, expected) in own.iter().zip(&expected) {
+                assert_eq!(own.len(), expected.len());
+                let largest = expected.iter().fold(1.0_f64, |most, x| most.max(x.abs()));
+                let allowed = largest * if self.double { 1e-12 } else { 1e-4 };
+                for (own, expected) in own.iter().zip(expected) {
+                    assert!((own - expected).abs() <= allowed, "{own} is not {expected}");
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn loops_over_sequences_are_burns_convolutions(case in cases()) {
+        case.check::<1>();
+    }
+
+    #[test]
+    fn loops_over_images_are_burns_convolutions(case in cases()) {
+        case.check::<2>();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn loops_over_volumes_are_burns_convolutions(case in cases()) {
+        Case { channels: case.channels.map(|channels| channels.min(5)), ..case }.check::<3>();
+    }
+}
+
+/// Padding that differs between the ends and between the dims, which Burn's options for convolutions
+/// of images can say.
+#[test]
+fn padding_may_differ_at_the_ends() {
+    for device in devices() {
+        let random = |shape: [usize; 4]| {
+            AnyTensor::new(Tensor::<4>::random(shape, Distribution::Default, &device))
+        };
+        let (x, weight) = (random([9, 2, 6, 5]), random([3, 2, 3, 2]));
+        let padded = x.clone().pad(&[(0, 0), (0, 0), (1, 0), (0, 2)], 0.0);
+        let plain = ConvOptions::new([2, 1], [0, 0], [1, 1], 1);
+        let options = ConvOptions {
+            padding: [(1, 0), (0, 2)],
+            ..plain.clone()
+        };
+        let own = Dims::conv(x, weight.clone(), None, options).values();
+        let expected = Dims::composed(padded, weight, None, plain).values();
+        assert_eq!(own.len(), expected.len());
+        for (own, expected) in own.into_iter().zip(expected) {
+            assert!((own - expected).abs() < 1e-5, "{own} is not {expected}");
+        }
+    }
+}

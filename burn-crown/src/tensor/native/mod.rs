@@ -1,0 +1,101 @@
+//! Loops over the numbers of tensors that lie in the machine's memory, for what Burn's operations
+//! would do in many passes.
+
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "tch")]
+mod libtorch;
+
+use std::mem::MaybeUninit;
+use std::ops::{Add, AddAssign, Mul};
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, DispatchTensorKind};
+use burn::tensor::DType;
+use macerator::{ReduceAdd, VMulAdd};
+
+use super::AnyTensor;
+
+/// The numbers that the loops are made for.
+pub(super) trait Number:
+    Copy
+    + Send
+    + Sync
+    + PartialOrd
+    + Add<Output = Self>
+    + AddAssign
+    + Mul<Output = Self>
+    + VMulAdd
+    + ReduceAdd
+{
+    const ZERO: Self;
+    const ONE: Self;
+}
+
+impl Number for f32 {
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
+}
+
+impl Number for f64 {
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
+}
+
+/// Space for results.
+pub(super) type Space<'a, E> = &'a mut [MaybeUninit<E>];
+
+/// What is to be computed of contiguous inputs.
+pub(super) trait Work<const I: usize, const O: usize> {
+    /// Writes every element of the outputs.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths do not fit: what a loop leaves out would stay unwritten.
+    fn run<E: Number>(self, inputs: [&[E]; I], outputs: [Space<'_, E>; O]);
+}
+
+/// A backend whose tensors can be read and made as slices.
+pub(super) trait Slices: Backend {
+    /// Computes tensors of the given shapes.
+    fn compute<const I: usize, const O: usize>(
+        inputs: [FloatTensor<Self>; I],
+        shapes: [Vec<usize>; O],
+        work: impl Work<I, O>,
+    ) -> [FloatTensor<Self>; O];
+}
+
+/// Whether all tensors are of one type and device that the loops are made for, and the first is not
+/// empty.
+pub(super) fn has_loops(tensors: &[&AnyTensor]) -> bool {
+    let first = tensors[0];
+    let (device, dtype) = (first.device().inner(), first.dtype());
+    first.shape().iter().all(|&size| size > 0)
+        && matches!(dtype, DType::F32 | DType::F64)
+        && in_memory(&first.0.kind)
+        && tensors[1..]
+            .iter()
+            .all(|tensor| tensor.dtype() == dtype && tensor.device().inner() == device)
+}
+
+#[cfg_attr(
+    feature = "tch",
+    allow(
+        deprecated,
+        reason = "Burn will give up libtorch; until then it is supported here"
+    )
+)]
+fn in_memory(kind: &DispatchTensorKind) -> bool {
+    match kind {
+        DispatchTensorKind::Autodiff(inner) => in_memory(inner),
+        #[cfg(feature = "flex")]
+        DispatchTensorKind::Flex(_) => true,
+        #[cfg(feature = "tch")]
+        DispatchTensorKind::LibTorch(tensor) => {
+            use burn::backend::TensorMetadata;
+            use burn::backend::libtorch::LibTorchDevice;
+            tensor.device() == LibTorchDevice::Cpu
+        }
+        _ => false,
+    }
+}
