@@ -6,16 +6,19 @@
 )]
 
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 
 use macerator::{Simd, Vector};
 
+use super::turn::{Lines, LinesOut, SIDE, turn};
 use crate::tensor::native::{Number, Space};
 
 /// An element of `R` times as many rows as a vector has lanes.
 pub(super) type Lanes<S, E, const R: usize> = [Vector<S, E>; R];
 
-/// Rows and places that are turned at once: a square that fits into the nearest cache.
-const TILE: usize = 16;
+/// Rows that are turned one place after another: so many streams the processor foresees, and their
+/// numbers at a place fill a line of its cache.
+const STREAMS: usize = 2 * SIDE;
 
 /// `[rows, channels, places]` to `[places, channels]` of lanes; lanes without a row are zero.
 #[inline(always)]
@@ -28,35 +31,23 @@ pub(super) fn gather<S: Simd, E: Number, const R: usize>(
     let features = channels * places;
     let flat = flat_mut(lanes);
     if rows.len() < count * features {
-        flat.fill(E::ZERO);
+        flat.fill(MaybeUninit::new(E::ZERO));
     }
-    for (block, rows) in rows.chunks(TILE * features).enumerate() {
+    for (stream, rows) in rows.chunks(STREAMS * features).enumerate() {
         for channel in 0..channels {
-            for first in (0..places).step_by(TILE) {
-                let width = TILE.min(places - first);
-                let mut tile = [[E::ZERO; TILE]; TILE];
-                let height = rows.len() / features;
-                if width == TILE && height == TILE {
-                    for row in 0..TILE {
-                        let own = &rows[row * features + channel * places + first..];
-                        let own: &[E; TILE] = own.first_chunk().expect("a row has so many");
-                        for place in 0..TILE {
-                            tile[place][row] = own[place];
-                        }
-                    }
-                } else {
-                    for row in 0..height {
-                        let own = &rows[row * features + channel * places + first..][..width];
-                        for (line, &value) in tile.iter_mut().zip(own) {
-                            line[row] = value;
-                        }
-                    }
-                }
-                let lane = block * TILE;
-                for (place, line) in (first..first + width).zip(&tile) {
-                    let start = (place * channels + channel) * count + lane;
-                    let line = &line[..TILE.min(count - lane)];
-                    flat[start..][..line.len()].copy_from_slice(line);
+            for first in (0..places).step_by(SIDE) {
+                for (block, rows) in rows.chunks(SIDE * features).enumerate() {
+                    let lane = stream * STREAMS + block * SIDE;
+                    let from = Lines {
+                        numbers: &rows[channel * places + first..],
+                        stride: features,
+                    };
+                    let to = LinesOut {
+                        numbers: &mut flat[(first * channels + channel) * count + lane..],
+                        stride: channels * count,
+                    };
+                    let size = [rows.len() / features, SIDE.min(places - first)];
+                    turn(from, to, size);
                 }
             }
         }
@@ -73,33 +64,21 @@ pub(super) fn scatter<S: Simd, E: Number, const R: usize>(
     let (count, places) = (R * E::lanes::<S>(), lanes.len() / channels);
     let features = channels * places;
     let flat = flat(lanes);
-    for (block, rows) in rows.chunks_mut(TILE * features).enumerate() {
+    for (stream, rows) in rows.chunks_mut(STREAMS * features).enumerate() {
         for channel in 0..channels {
-            for first in (0..places).step_by(TILE) {
-                let width = TILE.min(places - first);
-                let height = rows.len() / features;
-                let lane = block * TILE;
-                let mut tile = [[E::ZERO; TILE]; TILE];
-                for (place, line) in (first..first + width).zip(&mut tile) {
-                    let start = (place * channels + channel) * count + lane;
-                    let line = &mut line[..TILE.min(count - lane)];
-                    line.copy_from_slice(&flat[start..][..line.len()]);
-                }
-                if width == TILE && height == TILE {
-                    for row in 0..TILE {
-                        let own = &mut rows[row * features + channel * places + first..];
-                        let own: &mut [_; TILE] = own.first_chunk_mut().expect("a row has so many");
-                        for place in 0..TILE {
-                            own[place].write(tile[place][row]);
-                        }
-                    }
-                } else {
-                    for row in 0..height {
-                        let own = &mut rows[row * features + channel * places + first..][..width];
-                        for (line, value) in tile.iter().zip(own) {
-                            value.write(line[row]);
-                        }
-                    }
+            for first in (0..places).step_by(SIDE) {
+                for (block, rows) in rows.chunks_mut(SIDE * features).enumerate() {
+                    let lane = stream * STREAMS + block * SIDE;
+                    let from = Lines {
+                        numbers: &flat[(first * channels + channel) * count + lane..],
+                        stride: channels * count,
+                    };
+                    let size = [SIDE.min(places - first), rows.len() / features];
+                    let to = LinesOut {
+                        numbers: &mut rows[channel * places + first..],
+                        stride: features,
+                    };
+                    turn(from, to, size);
                 }
             }
         }
@@ -112,9 +91,9 @@ fn flat<S: Simd, E: Number, const R: usize>(lanes: &[Lanes<S, E, R>]) -> &[E] {
     unsafe { std::slice::from_raw_parts(lanes.as_ptr().cast(), count) }
 }
 
-fn flat_mut<S: Simd, E: Number, const R: usize>(lanes: &mut [Lanes<S, E, R>]) -> &mut [E] {
+fn flat_mut<S: Simd, E: Number, const R: usize>(lanes: &mut [Lanes<S, E, R>]) -> Space<'_, E> {
     let count = size_of_val(lanes) / size_of::<E>();
-    // SAFETY: as above, and any number is a lane.
+    // SAFETY: as above, any number is a lane, and whoever writes into a space writes numbers.
     unsafe { std::slice::from_raw_parts_mut(lanes.as_mut_ptr().cast(), count) }
 }
 

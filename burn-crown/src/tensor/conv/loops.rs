@@ -120,6 +120,9 @@ impl Work<5, 4> for ConvolutionGradient {
 /// gradient would.
 const TASKS: usize = 16;
 
+/// The bytes of a core's own cache that a block of rows may take.
+const CACHE: usize = 1 << 20;
+
 /// How many rows are side by side, and how many channels of the result are computed together: their
 /// sums are to stay in the processor's registers.
 #[derive(Clone, Copy, Debug)]
@@ -134,10 +137,14 @@ impl Shape {
     fn of<E: Number>(geometry: &Geometry, rows: usize) -> Self {
         let lanes = lanes(E::ZERO);
         let sums = if lanes * size_of::<E>() >= 64 { 16 } else { 8 };
+        // Few channels need many rows for as many sums as there are registers; but what a block of
+        // rows holds is to stay in a core's own cache.
         let channels = geometry.output_channels.max(geometry.input_channels) / geometry.groups;
-        let vectors = if rows <= lanes {
+        let elements = geometry.inputs() + geometry.outputs();
+        let fits = |vectors: usize| elements * vectors * lanes * size_of::<E>() <= CACHE;
+        let vectors = if rows <= lanes || !fits(2) {
             1
-        } else if rows <= 2 * lanes || channels >= 32 {
+        } else if rows <= 2 * lanes || channels >= 32 || !fits(4) {
             2
         } else {
             4

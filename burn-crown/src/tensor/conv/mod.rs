@@ -18,6 +18,8 @@ mod product;
 #[cfg(test)]
 mod tests;
 #[cfg(any(feature = "flex", feature = "tch"))]
+mod turn;
+#[cfg(any(feature = "flex", feature = "tch"))]
 mod weights;
 
 use burn::backend::Dispatch;

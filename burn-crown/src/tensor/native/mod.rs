@@ -18,7 +18,8 @@ use super::AnyTensor;
 
 /// The numbers that the loops are made for.
 pub(super) trait Number:
-    Copy
+    'static
+    + Copy
     + Send
     + Sync
     + PartialOrd
