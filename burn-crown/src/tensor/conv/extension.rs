@@ -7,8 +7,6 @@
     )
 )]
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
@@ -19,7 +17,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extensi
 use super::geometry::Geometry;
 use super::loops::{Convolution, ConvolutionGradient};
 use crate::tensor::AnyTensor;
-use crate::tensor::native::Slices;
+use crate::tensor::native::{Left, Slices};
 
 /// The operation, for backends and for Burn's autodiff around them.
 #[backend_extension(Flex: cfg(feature = "flex"), LibTorch: cfg(feature = "tch"), Autodiff)]
@@ -89,16 +87,9 @@ convolution_ops!(burn::backend::Flex);
 #[cfg(feature = "tch")]
 convolution_ops!(burn::backend::LibTorch);
 
-/// The gradient of an output that another step takes back with its own.
-type Left<B> = Arc<Mutex<Option<FloatTensor<B>>>>;
-
-/// The step back from the result, and from the sums, whose gradient is [`Left`] by then.
+/// The step back from the result, with the gradient of the sums.
 #[derive(Debug)]
 struct ResultStep;
-
-/// The step back from the sums, whose parent is the result: it comes before [`ResultStep`].
-#[derive(Debug)]
-struct SumsStep;
 
 /// What [`ResultStep`] needs.
 #[derive(Clone, Debug)]
@@ -136,12 +127,8 @@ impl<B: Slices> Backward<B, 4> for ResultStep {
                 *shape = vec![0];
             }
         }
-        let of_sums = of_sums
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let of_sums =
-            of_sums.unwrap_or_else(|| B::float_zeros([0].into(), &x.device(), x.dtype().into()));
+        let nothing = || B::float_zeros([0].into(), &x.device(), x.dtype().into());
+        let of_sums = of_sums.take().unwrap_or_else(nothing);
         let inputs = [x, weight, channels, outer, of_sums];
         let made = B::compute(inputs, shapes, ConvolutionGradient(geometry));
         for (parent, gradient) in ops.parents.into_iter().zip(made) {
@@ -149,16 +136,6 @@ impl<B: Slices> Backward<B, 4> for ResultStep {
                 grads.register::<B>(parent.id, gradient);
             }
         }
-    }
-}
-
-impl<B: Slices> Backward<B, 1> for SumsStep {
-    type State = Left<B>;
-
-    fn backward(self, ops: Ops<Left<B>, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let outer = grads.consume::<B>(&ops.node);
-        let mut left = ops.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *left = Some(outer);
     }
 }
 
@@ -170,7 +147,7 @@ impl<B: ConvolutionOps + Slices, C: CheckpointStrategy> ConvolutionOps for Autod
         channels: FloatTensor<Self>,
         geometry: Geometry,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let of_sums = Left::<B>::default();
+        let of_sums = Left::<B>::new();
         let [a, w, b, c] = [&x, &weight, &bias, &channels].map(|input| input.primitive().clone());
         let state = ResultState {
             x: a.clone(),
@@ -186,14 +163,7 @@ impl<B: ConvolutionOps + Slices, C: CheckpointStrategy> ConvolutionOps for Autod
             OpsKind::Tracked(prepared) => prepared.finish(state, out),
             OpsKind::UnTracked(prepared) => prepared.finish(out),
         };
-        let sums = match SumsStep
-            .prepare::<C>([out.node()])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(prepared) => prepared.finish(of_sums, sums),
-            OpsKind::UnTracked(prepared) => prepared.finish(sums),
-        };
+        let sums = of_sums.record::<C>(&out, sums);
         (out, sums)
     }
 }

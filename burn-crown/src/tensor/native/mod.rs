@@ -3,6 +3,7 @@
 
 #[cfg(feature = "flex")]
 mod flex;
+mod left;
 #[cfg(feature = "tch")]
 mod libtorch;
 
@@ -13,6 +14,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, DispatchTensorKind};
 use burn::tensor::DType;
 use macerator::{ReduceAdd, VMulAdd};
+
+pub(super) use left::Left;
 
 use super::AnyTensor;
 

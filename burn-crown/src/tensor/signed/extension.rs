@@ -32,6 +32,9 @@ pub(crate) trait SignedOps: Backend {
     ) -> FloatTensor<Self>;
 
     /// `[B, S, N]`, and `[B, N]` four times, slopes first: `[B, S, N]` and `[B, S]`.
+    ///
+    /// A gradient of the latter goes back through the former: something must be made of both, or of
+    /// the former alone.
     fn relaxed(
         form: FloatTensor<Self>,
         up: FloatTensor<Self>,

@@ -1,5 +1,10 @@
 //! The loops over slices of numbers, on any number of threads.
+#![allow(
+    unsafe_code,
+    reason = "of the macro that chooses the processor's vectors"
+)]
 
+use macerator::{Simd, with_simd};
 use rayon::prelude::*;
 
 use crate::tensor::native::{Number, Space, Work};
@@ -20,12 +25,10 @@ pub(super) struct SignedSum(pub(super) Sizes);
 /// Inputs: coefficients, slopes, intercepts. Outputs: those of [`Signed`] and of [`SignedSum`].
 pub(super) struct Relaxed(pub(super) Sizes);
 
-/// Inputs: those of [`Signed`], and the gradient of its output. Outputs: the gradients of the
-/// inputs; one for which there is no space is left out.
-pub(super) struct SignedGradient(pub(super) Sizes);
-
-/// The same for [`SignedSum`].
-pub(super) struct SumGradient(pub(super) Sizes);
+/// Inputs: those of [`Relaxed`], and the gradients of its outputs; what an output stands on may be
+/// missing with its gradient. Outputs: the gradients of the inputs; one for which there is no space is
+/// left out.
+pub(super) struct Gradient(pub(super) Sizes);
 
 impl Work<3, 1> for Signed {
     fn run<E: Number>(self, [form, positive, negative]: [&[E]; 3], [out]: [Space<'_, E>; 1]) {
@@ -76,27 +79,61 @@ impl Work<5, 2> for Relaxed {
     }
 }
 
-impl Work<4, 3> for SignedGradient {
-    fn run<E: Number>(self, inputs: [&[E]; 4], outputs: [Space<'_, E>; 3]) {
-        let [form, positive, negative, outer] = inputs;
-        let features = self.0.features;
-        let outer = |row: usize| {
-            let outer = &outer[row * features..][..features];
-            move |at: usize| outer[at]
-        };
-        gradient(self.0, [form, positive, negative], outer, outputs);
+impl Work<7, 5> for Gradient {
+    fn run<E: Number>(self, inputs: [&[E]; 7], outputs: [Space<'_, E>; 5]) {
+        let [form, up, down, above, below, outer, of_sums] = inputs;
+        let sizes = self.0;
+        let Sizes { rows, features } = sizes;
+        let images = form.len() / (rows * features);
+        let [scaled, summed] = [!outer.is_empty(), !of_sums.is_empty()];
+        if scaled {
+            sizes.row_of(form.len(), &[up.len(), down.len()]);
+            assert_eq!(outer.len(), form.len());
+        }
+        if summed {
+            sizes.row_of(form.len(), &[above.len(), below.len()]);
+            assert_eq!(of_sums.len(), images * rows);
+        }
+        for (space, whole) in outputs.iter().zip([form, up, down, above, below]) {
+            assert!(space.is_empty() || space.len() == whole.len());
+        }
+        let mut spaces = outputs.map(|space| parts(space, images).into_iter());
+        let spaces: Vec<[Space<'_, E>; 5]> = (0..images)
+            .map(|_| {
+                spaces
+                    .each_mut()
+                    .map(|parts| parts.next().unwrap_or_default())
+            })
+            .collect();
+        spaces
+            .into_par_iter()
+            .enumerate()
+            .with_min_len(sizes.grain().div_ceil(rows))
+            .for_each(|(image, spaces)| {
+                let own = |numbers, each| part(numbers, image, each);
+                let image = Image {
+                    features,
+                    form: own(form, rows * features),
+                    slopes: [own(up, features), own(down, features)],
+                    intercepts: [own(above, features), own(below, features)],
+                    outer: own(outer, rows * features),
+                    of_sums: own(of_sums, rows),
+                };
+                match (scaled, summed) {
+                    (true, true) => gradient::<E, true, true>(image, spaces),
+                    (true, false) => gradient::<E, true, false>(image, spaces),
+                    (false, _) => gradient::<E, false, true>(image, spaces),
+                }
+            });
     }
 }
 
-impl Work<4, 3> for SumGradient {
-    fn run<E: Number>(self, inputs: [&[E]; 4], outputs: [Space<'_, E>; 3]) {
-        let [form, positive, negative, outer] = inputs;
-        let outer = |row: usize| {
-            let outer = outer[row];
-            move |_: usize| outer
-        };
-        gradient(self.0, [form, positive, negative], outer, outputs);
+/// An image's part of numbers, of which there may be none.
+fn part<E>(numbers: &[E], image: usize, each: usize) -> &[E] {
+    if numbers.is_empty() {
+        return numbers;
     }
+    &numbers[image * each..][..each]
 }
 
 /// Below so many elements a loop stays on its thread.
@@ -126,6 +163,7 @@ impl Sizes {
 }
 
 /// The factor of a coefficient.
+#[inline(always)]
 fn pick<E: Number>(coefficient: E, positive: E, negative: E) -> E {
     if coefficient > E::ZERO {
         positive
@@ -135,9 +173,11 @@ fn pick<E: Number>(coefficient: E, positive: E, negative: E) -> E {
 }
 
 /// A row times its factors.
-fn scale<E: Number>(form: &[E], [positive, negative]: [&[E]; 2], out: Space<'_, E>) {
+#[with_simd]
+fn scale<'a, S: Simd, E: Number>(form: &'a [E], factors: [&'a [E]; 2], out: Space<'a, E>) {
     let count = form.len();
-    let (positive, negative, out) = (&positive[..count], &negative[..count], &mut out[..count]);
+    let [positive, negative] = factors.map(|factors| &factors[..count]);
+    let out = &mut out[..count];
     for at in 0..count {
         out[at].write(form[at] * pick(form[at], positive[at], negative[at]));
     }
@@ -147,82 +187,106 @@ fn scale<E: Number>(form: &[E], [positive, negative]: [&[E]; 2], out: Space<'_, 
 const LANES: usize = 16;
 
 /// The sum of a row times its factors.
-fn sum<E: Number>(form: &[E], [positive, negative]: [&[E]; 2]) -> E {
-    let term = |a: E, p: E, n: E| a * pick(a, p, n);
+#[with_simd]
+fn sum<'a, S: Simd, E: Number>(form: &'a [E], factors: [&'a [E]; 2]) -> E {
     let mut lanes = [E::ZERO; LANES];
+    let [positive, negative] = factors;
+    let mut rest = E::ZERO;
+    let whole = form.len() / LANES * LANES;
+    for at in whole..form.len() {
+        rest += form[at] * pick(form[at], positive[at], negative[at]);
+    }
     let forms = form.chunks_exact(LANES);
-    let factors = (positive.chunks_exact(LANES), negative.chunks_exact(LANES));
-    let rest = (forms.remainder().iter())
-        .zip(factors.0.remainder().iter().zip(factors.1.remainder()))
-        .map(|(&a, (&p, &n))| term(a, p, n));
-    let rest = rest.fold(E::ZERO, |sum, term| sum + term);
-    for (form, (positive, negative)) in forms.zip(factors.0.zip(factors.1)) {
+    let factors = positive
+        .chunks_exact(LANES)
+        .zip(negative.chunks_exact(LANES));
+    for (form, (positive, negative)) in forms.zip(factors) {
         for lane in 0..LANES {
-            lanes[lane] += term(form[lane], positive[lane], negative[lane]);
+            lanes[lane] += form[lane] * pick(form[lane], positive[lane], negative[lane]);
         }
     }
-    lanes.into_iter().fold(rest, |sum, lane| sum + lane)
+    let mut sum = rest;
+    for lane in lanes {
+        sum += lane;
+    }
+    sum
 }
 
-/// The gradients of coefficients and factors, for the gradient that `outer` gives of a row's elements.
-fn gradient<E: Number, R: Fn(usize) -> E>(
-    sizes: Sizes,
-    [form, positive, negative]: [&[E]; 3],
-    outer: impl Fn(usize) -> R + Sync,
-    [of_form, of_positive, of_negative]: [Space<'_, E>; 3],
+/// An image's rows with its factors, and the gradients of what was made of them.
+#[derive(Clone, Copy)]
+struct Image<'a, E> {
+    features: usize,
+    form: &'a [E],
+    slopes: [&'a [E]; 2],
+    intercepts: [&'a [E]; 2],
+    outer: &'a [E],
+    of_sums: &'a [E],
+}
+
+/// The gradients of the rows and of their factors: through the scaled rows, through their sums, or
+/// through both.
+#[with_simd]
+fn gradient<'a, S: Simd, E: Number, const SCALED: bool, const SUMMED: bool>(
+    image: Image<'a, E>,
+    spaces: [Space<'a, E>; 5],
 ) {
-    let Sizes { rows, features } = sizes;
-    let images = positive.len() / sizes.row_of(form.len(), &[positive.len(), negative.len()]);
-    for (space, whole) in [
-        (&of_form, form),
-        (&of_positive, positive),
-        (&of_negative, negative),
-    ] {
-        assert!(space.is_empty() || space.len() == whole.len());
+    let features = image.features;
+    let [of_form, of_up, of_down, of_above, of_below] = spaces;
+    // Slices of one known length: the loops then take several elements at once.
+    let factors = |given: bool, factors: [&'a [E]; 2]| {
+        factors.map(|factors| if given { &factors[..features] } else { factors })
+    };
+    let [up, down] = factors(SCALED, image.slopes);
+    let [above, below] = factors(SUMMED, image.intercepts);
+    let wanted = |spaces: [&Space<'a, E>; 2]| spaces.iter().any(|space| !space.is_empty());
+    let of_slopes = SCALED && wanted([&of_up, &of_down]);
+    let of_intercepts = SUMMED && wanted([&of_above, &of_below]);
+    let zeros = |wanted| vec![E::ZERO; if wanted { features } else { 0 }];
+    let mut slopes = [zeros(of_slopes), zeros(of_slopes)];
+    let mut intercepts = [zeros(of_intercepts), zeros(of_intercepts)];
+    let mut of_form = of_form.chunks_exact_mut(features);
+    for (row, form) in image.form.chunks_exact(features).enumerate() {
+        let outer = if SCALED {
+            &image.outer[row * features..][..features]
+        } else {
+            form
+        };
+        let of_sum = if SUMMED { image.of_sums[row] } else { E::ZERO };
+        if let Some(out) = of_form.next() {
+            for at in 0..features {
+                let mut value = E::ZERO;
+                if SCALED {
+                    value += outer[at] * pick(form[at], up[at], down[at]);
+                }
+                if SUMMED {
+                    value += of_sum * pick(form[at], above[at], below[at]);
+                }
+                out[at].write(value);
+            }
+        }
+        if of_slopes {
+            let [up, down] = slopes.each_mut().map(|sums| &mut sums[..features]);
+            for at in 0..features {
+                let term = form[at] * outer[at];
+                up[at] += pick(form[at], term, E::ZERO);
+                down[at] += pick(form[at], E::ZERO, term);
+            }
+        }
+        if of_intercepts {
+            let [above, below] = intercepts.each_mut().map(|sums| &mut sums[..features]);
+            for at in 0..features {
+                let term = form[at] * of_sum;
+                above[at] += pick(form[at], term, E::ZERO);
+                below[at] += pick(form[at], E::ZERO, term);
+            }
+        }
     }
-    let of_form = parts(of_form, images);
-    let of_factors = parts(of_positive, images)
-        .into_iter()
-        .zip(parts(of_negative, images));
-    let spaces: Vec<_> = of_form.into_iter().zip(of_factors).collect();
-    spaces
-        .into_par_iter()
-        .enumerate()
-        .with_min_len(sizes.grain().div_ceil(rows.max(1)))
-        .for_each(|(image, (of_form, (of_positive, of_negative)))| {
-            let first = image * rows;
-            let [positive, negative] = sizes.image([positive, negative], first);
-            let form = &form[first * features..][..rows * features];
-            for (row, out) in of_form.chunks_mut(features).enumerate() {
-                // Slices of one known length: the loop then takes several elements at once.
-                let (form, out) = (&form[row * features..][..features], &mut out[..features]);
-                let outer = outer(first + row);
-                for at in 0..features {
-                    let factor = pick(form[at], positive[at], negative[at]);
-                    out[at].write(outer(at) * factor);
-                }
-            }
-            if of_positive.is_empty() && of_negative.is_empty() {
-                return;
-            }
-            let mut sums = [vec![E::ZERO; features], vec![E::ZERO; features]];
-            let [above, below] = &mut sums;
-            let (above, below) = (&mut above[..features], &mut below[..features]);
-            for row in 0..rows {
-                let form = &form[row * features..][..features];
-                let outer = outer(first + row);
-                for at in 0..features {
-                    let term = form[at] * outer(at);
-                    above[at] += pick(form[at], term, E::ZERO);
-                    below[at] += pick(form[at], E::ZERO, term);
-                }
-            }
-            for (space, sums) in [of_positive, of_negative].into_iter().zip(&sums) {
-                for (out, &sum) in space.iter_mut().zip(sums) {
-                    out.write(sum);
-                }
-            }
-        });
+    let sums = slopes.iter().chain(&intercepts);
+    for (space, sums) in [of_up, of_down, of_above, of_below].into_iter().zip(sums) {
+        for (out, &sum) in space.iter_mut().zip(sums) {
+            out.write(sum);
+        }
+    }
 }
 
 /// A space cut into one part for each image; empty parts where there is no space.

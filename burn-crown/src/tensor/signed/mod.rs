@@ -66,7 +66,7 @@ impl AnyTensor {
     }
 
     /// [`signed`](Self::signed) with the slopes and [`signed_sum`](Self::signed_sum) with the
-    /// intercepts.
+    /// intercepts. Something must be made of both, or of the former alone.
     pub(crate) fn relaxed(self, slopes: Factors, intercepts: Factors) -> [Self; 2] {
         #[cfg(any(feature = "flex", feature = "tch"))]
         if has_loops(&[
