@@ -2,6 +2,7 @@
 
 use burn::tensor::TensorData;
 
+use super::exp_chords::ExpChords;
 use super::lines::rows;
 use super::log_sum_rounding::{PlaneRoundings, of_ends, of_planes};
 use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Rounded, Roundings, Step};
@@ -12,10 +13,6 @@ use crate::tensor::{AnyTensor, Factors};
 pub(crate) struct LogSoftmax {
     pub(crate) dim: usize,
 }
-
-/// Below this width the chord of the exponential is taken to have the slope in the middle, which it
-/// has up to rounding.
-const NARROW: f64 = 1e-4;
 
 /// The share of the sum that makes an element dominant.
 const DOMINANT: f64 = 0.51;
@@ -105,25 +102,11 @@ impl LogSoftmax {
     /// The height in the middle and the slope of a plane above `log Σ exp(x)` on a box: chords above
     /// the exponentials, and a tangent above the logarithm of their sum.
     fn chords(&self, input: &Interval) -> (AnyTensor, AnyTensor) {
-        let center = input.center();
         // Whatever is taken off all elements here and added to the logarithm changes nothing; with
         // the largest, no exponential overflows and their sum does not vanish.
         let shift = input.upper.clone().detach().max_dim(self.dim);
-        let exp = |x: &AnyTensor| x.clone().sub(shift.clone()).exp();
-        let (low, high) = (exp(&input.lower), exp(&input.upper));
-        let width = input.radius().mul_scalar(2.0);
-        let narrow = width.clone().lower_scalar(NARROW);
-        let slope = high
-            .clone()
-            .sub(low.clone())
-            .div(width.mask_fill(narrow.clone(), 1.0))
-            .mask_where(narrow, exp(&center));
-        // Of any slope, a line that is above the exponential at both ends is above it in between.
-        let rise = |end: &AnyTensor| slope.clone().mul(end.clone().sub(center.clone()));
-        let at_center = low
-            .sub(rise(&input.lower))
-            .max(high.sub(rise(&input.upper)));
-        let sum = at_center.sum_dims(&[self.dim]);
+        let ExpChords { height, slope } = ExpChords::new(input, &shift);
+        let sum = height.sum_dims(&[self.dim]);
         let height = sum.clone().log().add(shift);
         (height, slope.div(sum))
     }

@@ -18,6 +18,7 @@ mod compare;
 mod conv;
 mod curve;
 mod elementwise;
+mod exp_chords;
 mod hull;
 mod kernel;
 mod leaky_relu;
@@ -56,6 +57,7 @@ pub(crate) use curve::{
     Sinh, Softplus, Softsign, Sqrt, Tan, Tanh, Tanhshrink,
 };
 pub(crate) use elementwise::{Add, AddScalar, Div, Mul, MulScalar, Neg, Sub};
+pub(crate) use exp_chords::ExpChords;
 pub(crate) use kernel::{Kernel, Movement};
 pub(crate) use leaky_relu::LeakyRelu;
 pub(crate) use lines::{Line, Lines};
