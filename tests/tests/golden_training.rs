@@ -1,16 +1,18 @@
-//! Training steps against those of the CROWN-IBP reference program: ten Adam steps by each method,
-//! from the same weights on the same batch. Reads the folder that `BURN_CROWN_SHARED` names.
+//! Training steps against those of the CROWN-IBP reference program, and with loss fusion against
+//! those of auto_LiRPA: ten Adam steps by each method, from the same weights on the same batch. Reads the folder that `BURN_CROWN_SHARED` names.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 
-use burn::module::Param;
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::Tensor;
+use burn::train::TrainOutput;
 use burn_crown::train::{
-    EpsilonSchedule, RobustBatch, RobustLearner, RobustObjective, TrainingMethod,
+    Coefficients, EpsilonSchedule, RobustBatch, RobustLearner, RobustLoss, RobustObjective,
+    RobustOutput, TrainingMethod,
 };
-use burn_crown::{BoundConfig, LowerSlope, Method, Perturbation};
+use burn_crown::{BoundConfig, GraphCache, LowerSlope, Method, Perturbation, Specification};
 use burn_crown_tests::tensors::TensorFile;
 use burn_crown_tests::{shared_folder, test_device};
 use crown_ibp::data::{DataSource, DatasetName, Split, load};
@@ -25,6 +27,8 @@ const TENSOR_TOLERANCE: f64 = 1e-3;
 
 /// The step at which this schedule stands at half of its target, as the reference did.
 const HALF_WAY: usize = 1;
+
+type ModelLearner = RobustLearner<Model, 4>;
 
 fn objective(method: TrainingMethod, bound: BoundConfig, figures: &Value) -> RobustObjective {
     let target = figures["max_eps"].as_f64().unwrap();
@@ -110,8 +114,20 @@ fn norm(values: impl Iterator<Item = f64>) -> f64 {
     values.map(|value| value * value).sum::<f64>().sqrt()
 }
 
-/// Trains as the reference did, and compares losses and first gradients.
 fn steps_equal_the_reference(mode: &str, method: TrainingMethod, bound: BoundConfig) {
+    let loss = RobustLoss::Margins;
+    steps_by_gradients_equal_the_reference(mode, method, bound, loss, |_, _, step| step.grads);
+}
+
+/// Trains as the reference did, and compares losses, first gradients and final parameters.
+/// `gradients` are those that the reference has, of a learner, a batch and our step.
+fn steps_by_gradients_equal_the_reference(
+    mode: &str,
+    method: TrainingMethod,
+    bound: BoundConfig,
+    loss: RobustLoss,
+    gradients: impl Fn(&ModelLearner, &RobustBatch<4>, TrainOutput<RobustOutput>) -> GradientsParams,
+) {
     let Some(shared) = shared_folder() else {
         return;
     };
@@ -126,28 +142,30 @@ fn steps_equal_the_reference(mode: &str, method: TrainingMethod, bound: BoundCon
     let data = load(DatasetName::Mnist, Split::Train, &source).unwrap();
     let (images, labels) = data.tensors(0..images, &test_device().autodiff());
 
-    let learner = RobustLearner::new(initial_model(&folder), objective(method, bound, &figures));
+    let objective = objective(method, bound, &figures).with_loss(loss);
+    let learner = RobustLearner::new(initial_model(&folder), objective);
     let optimizer = AdamConfig::new().with_epsilon(1e-8).init();
     let mut learner = learner.learner(optimizer, 5e-4);
     let losses = expected["losses"].as_array().unwrap();
     assert!(losses.len() >= 2);
     for (index, loss) in losses.iter().enumerate() {
         let batch = RobustBatch::new(images.clone(), labels.clone(), HALF_WAY);
-        let output = learner.train_step(batch);
+        let output = learner.train_step(batch.clone());
         let expected = loss.as_f64().unwrap();
-        let found = output.item.loss.mean().into_scalar::<f64>();
+        let found = output.item.loss.clone().mean().into_scalar::<f64>();
         let difference = (found / expected - 1.0).abs();
         eprintln!("{mode} step {index}: loss {found}, the reference has {expected}");
         assert!(
             difference <= LOSS_TOLERANCE,
             "{mode} step {index}: {found} for {expected}"
         );
+        let gradients = gradients(&learner.model(), &batch, output);
         if index == 0 {
-            let found = in_reference_layout(layers(learner.model().model()), &output.grads);
+            let found = in_reference_layout(layers(learner.model().model()), &gradients);
             tensors_equal_the_reference(mode, "grad", found, &reference);
         }
         learner.lr_step();
-        learner.optimizer_step(output.grads);
+        learner.optimizer_step(gradients);
     }
     let found = in_reference_layout(layers(learner.model().model()), &Values);
     tensors_equal_the_reference(mode, "final", found, &reference);
@@ -221,4 +239,77 @@ fn crown_steps_equal_the_reference() {
 fn convex_adversarial_steps_equal_the_reference() {
     let bound = BoundConfig::new(Method::ConvexAdversarial);
     steps_equal_the_reference("convex-adv", TrainingMethod::Robust, bound);
+}
+
+/// The gradient that auto_LiRPA 0.7.1 leaves out where it mixes the fused loss with intervals.
+///
+/// It takes the largest end of each image's intervals off the exponents, and adds it to the
+/// logarithm. All of that cancels, but autodiff sees it in the exponents of the interval bound alone:
+/// the gradient lacks that of the end, times the share of the interval bound in the sum.
+fn left_out(
+    learner: &ModelLearner,
+    batch: &RobustBatch<4>,
+    output: RobustOutput,
+) -> GradientsParams {
+    let RobustBatch { images, labels, .. } = batch.clone();
+    let Coefficients { epsilon, beta, .. } = output.coefficients;
+    let region = Perturbation::linf(epsilon).with_range(0.0, 1.0);
+    let margins = GraphCache::new()
+        .analyse(learner.model(), images, &region)
+        .unwrap()
+        .lower(
+            &Specification::Margins(labels),
+            &BoundConfig::new(Method::Interval),
+        )
+        .unwrap();
+    let ends = margins.neg();
+    // The label's own term is 1.
+    let of_intervals = ends.clone().exp().sum_dim(1) + 1.0;
+    let share = of_intervals * (1.0 - beta) / output.loss.unsqueeze_dim(1).exp();
+    let lost = (ends.max_dim(1) * share.detach()).mean();
+    GradientsParams::from_grads(lost.backward(), learner)
+}
+
+/// The differences of two gradients.
+struct Difference {
+    of: GradientsParams,
+    and: GradientsParams,
+    found: GradientsParams,
+}
+
+impl ModuleVisitor for Difference {
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+        let [of, and] = [&self.of, &self.and].map(|gradients| gradients.get::<D>(parameter.id));
+        self.found
+            .register::<D>(parameter.id, of.unwrap() - and.unwrap());
+    }
+}
+
+#[test]
+fn steps_of_the_fused_loss_equal_auto_lirpa() {
+    let (method, loss) = (TrainingMethod::Robust, RobustLoss::Fused);
+    let interval = BoundConfig::new(Method::Interval);
+    steps_by_gradients_equal_the_reference(
+        "lirpa-ibp-fusion",
+        method,
+        interval,
+        loss,
+        |_, _, step| step.grads,
+    );
+    let crown_ibp = crown_ibp(LowerSlope::Adaptive);
+    steps_by_gradients_equal_the_reference(
+        "lirpa-crown-ibp-fusion",
+        method,
+        crown_ibp,
+        loss,
+        |learner, batch, step| {
+            let mut difference = Difference {
+                and: left_out(learner, batch, step.item),
+                of: step.grads,
+                found: GradientsParams::new(),
+            };
+            learner.visit(&mut difference);
+            difference.found
+        },
+    );
 }

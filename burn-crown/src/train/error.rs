@@ -28,6 +28,17 @@ pub enum LearnerError {
          schedule could set; train and validate with a ball such as `Perturbation::linf`"
     )]
     NoRadius,
+    /// The fused loss, and something that it cannot be combined with.
+    #[error(
+        "the objective's loss is `RobustLoss::Fused`, together with {with}; choose {give}, or \
+         `RobustLoss::Margins`"
+    )]
+    Fused {
+        /// What it is combined with, in words.
+        with: &'static str,
+        /// What to choose in its place, in words.
+        give: &'static str,
+    },
     /// Batch normalisation on several devices.
     #[error(
         "`{path}` is batch normalisation, which several devices cannot train together: each would \

@@ -6,7 +6,7 @@ use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use super::{Coefficients, LearnerError, RobustBatch, RobustLearner};
+use super::{Coefficients, LearnerError, RobustBatch, RobustLearner, RobustLoss};
 use crate::bound::Part;
 use crate::graph::place;
 use crate::trace::{Parameter, PathVisitor, batch_norms, evaluate, parameters, visit};
@@ -210,8 +210,12 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         let methods: &[&BoundConfig] = match coefficients {
             // Only the outputs at the images themselves are in the loss.
             _ if !training || coefficients.epsilon == 0.0 || coefficients.kappa == 1.0 => &[],
-            _ if bound.is_estimate() || coefficients.beta == 1.0 => &[&bound],
+            _ if bound.is_estimate() => &[&bound],
             _ if coefficients.beta == 0.0 => &[&interval],
+            // The fused loss has its chords on intervals.
+            _ if coefficients.beta == 1.0 && self.objective.loss() == RobustLoss::Margins => {
+                &[&bound]
+            }
             _ => &[&interval, &bound],
         };
         let bounded = methods.iter().map(|&method| (statistics, Some(method)));

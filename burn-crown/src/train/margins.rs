@@ -5,13 +5,13 @@ use burn::tensor::{Int, Tensor};
 use crate::{Analysis, BoundConfig, BoundError, Method, Specification};
 
 /// Below this share the CROWN bound is not computed.
-const NEGLIGIBLE_BETA: f64 = 1e-5;
+pub(super) const NEGLIGIBLE_BETA: f64 = 1e-5;
 
-/// The margins of a batch, `[B, classes - 1]`.
+/// The margins of a batch.
 pub(super) struct Margins {
-    /// What the robust loss is taken of.
+    /// What the robust loss is taken of, `[B, classes - 1]`; of the fused loss, `[B, 1]`.
     pub(super) trained: Tensor<2>,
-    /// Lower bounds, which can verify.
+    /// Lower bounds, which can verify, `[B, classes - 1]`.
     pub(super) bounds: Tensor<2>,
 }
 
@@ -87,11 +87,11 @@ impl Margins {
     }
 }
 
-fn intervals() -> BoundConfig {
+pub(super) fn intervals() -> BoundConfig {
     BoundConfig::new(Method::Interval)
 }
 
-fn mix(crown: Tensor<2>, interval: Tensor<2>, beta: f64) -> Tensor<2> {
+pub(super) fn mix(crown: Tensor<2>, interval: Tensor<2>, beta: f64) -> Tensor<2> {
     crown * beta + interval * (1.0 - beta)
 }
 

@@ -11,6 +11,7 @@ mod batch;
 mod deal;
 mod error;
 mod finite;
+mod fused;
 mod guard;
 mod learner;
 mod loader;
@@ -40,7 +41,7 @@ pub use metrics::{
     Measurement, NaturalLoss, NaturalLossMetric, Quantity, RobustMetric, RobustMetricInput,
     Unstable, UnstableMetric, VerifiedError, VerifiedErrorMetric,
 };
-pub use objective::{RobustObjective, TrainingMethod};
+pub use objective::{RobustLoss, RobustObjective, TrainingMethod};
 pub use output::{Coefficients, RobustOutput};
 pub use parallel::{DataParallel, GradientExchange};
 pub use penalty::ActivityMeasure;

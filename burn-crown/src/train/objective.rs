@@ -17,6 +17,18 @@ pub enum TrainingMethod {
     RobustNatural,
 }
 
+/// How the robust cross-entropy `log(1 + Σ exp(−margin))` is bounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RobustLoss {
+    /// By the bound of each margin: a row of linear bounds for each class but the label's.
+    #[default]
+    Margins,
+    /// By one bound of the sum: a single row of linear bounds, whatever the number of classes (loss
+    /// fusion, Xu et al. 2020, arXiv 2002.12920, section 3.3).
+    Fused,
+}
+
 /// What a [`RobustLearner`](super::RobustLearner) minimises, and by what it is validated.
 ///
 /// The loss of a batch is the mean over its samples of
@@ -47,6 +59,7 @@ pub struct RobustObjective {
     perturbation: Perturbation,
     schedule: EpsilonSchedule,
     method: TrainingMethod,
+    loss: RobustLoss,
     bound: BoundConfig,
     final_beta: f64,
     final_kappa: f64,
@@ -68,6 +81,7 @@ impl RobustObjective {
             perturbation,
             schedule,
             method: TrainingMethod::Robust,
+            loss: RobustLoss::Margins,
             bound: BoundConfig::new(Method::CrownIbp),
             final_beta: 0.0,
             final_kappa: 0.0,
@@ -84,6 +98,24 @@ impl RobustObjective {
     /// Sets the loss that is trained. Defaults to [`TrainingMethod::Robust`].
     pub fn with_method(mut self, method: TrainingMethod) -> Self {
         self.method = method;
+        self
+    }
+
+    /// Sets how the robust loss is bounded. Defaults to [`RobustLoss::Margins`].
+    ///
+    /// With [`RobustLoss::Fused`], each exponential in the loss is bounded from above by its chord
+    /// over the interval bounds of the margin. The trained bound takes the sum of the chords back as
+    /// one row. For CROWN-IBP, the sum's bound is mixed by β with that of intervals, in front of the
+    /// logarithm; at β 0, and for interval bounds, the loss is that of the margins. The result is an
+    /// upper bound of the cross-entropy over the region, by another relaxation than that of the
+    /// margins: neither is always the lower one. It bounds no margin by itself, so interval bounds
+    /// decide which training samples are verified. Validation is as without it.
+    ///
+    /// The fused loss is for robust training on every class:
+    /// [`check`](Self::check) refuses it with natural training, with the
+    /// [runner-up only](Self::with_runner_up_only), and with [projections](BoundConfig::projections).
+    pub fn with_loss(mut self, loss: RobustLoss) -> Self {
+        self.loss = loss;
         self
     }
 
@@ -178,6 +210,11 @@ impl RobustObjective {
         &self.schedule
     }
 
+    /// How the robust loss is bounded.
+    pub fn loss(&self) -> RobustLoss {
+        self.loss
+    }
+
     /// The bound that is trained.
     pub fn bound(&self) -> &BoundConfig {
         &self.bound
@@ -214,7 +251,8 @@ impl RobustObjective {
     /// The method whose bounds verify training samples: the one that is trained, or interval bounds
     /// where what is trained does not bound every margin.
     pub fn training_certificate(&self) -> Method {
-        if self.trains_runner_up_only() || self.bound.is_estimate() {
+        let fused = self.loss == RobustLoss::Fused;
+        if fused || self.trains_runner_up_only() || self.bound.is_estimate() {
             Method::Interval
         } else {
             self.bound.method
@@ -271,6 +309,9 @@ impl RobustObjective {
         if regions.into_iter().any(|region| region.radius().is_none()) {
             return Err(LearnerError::NoRadius);
         }
+        if self.loss == RobustLoss::Fused {
+            self.check_fused()?;
+        }
         let unit = "from 0 to 1";
         let settings = [
             ("final_beta", self.final_beta, 0.0, 1.0, unit),
@@ -301,6 +342,33 @@ impl RobustObjective {
             // Not `value < least || value > most`, which lets NaN pass.
             if !(least..=most).contains(&value) {
                 return Err(LearnerError::OutOfRange { name, value, range });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what has no fused loss.
+    fn check_fused(&self) -> Result<(), LearnerError> {
+        let contradictions = [
+            (
+                self.method == TrainingMethod::Natural,
+                "natural training, which has no robust loss",
+                "`TrainingMethod::Robust` or `TrainingMethod::RobustNatural`",
+            ),
+            (
+                self.runner_up_only,
+                "`runner_up_only`, which leaves out the classes that it sums over",
+                "one of the two",
+            ),
+            (
+                self.bound.is_estimate(),
+                "random projections, which bound nothing",
+                "a bound without projections",
+            ),
+        ];
+        for (found, with, give) in contradictions {
+            if found {
+                return Err(LearnerError::Fused { with, give });
             }
         }
         Ok(())

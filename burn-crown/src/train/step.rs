@@ -8,7 +8,7 @@ use super::batch::check_labels;
 use super::loss::{classified, natural_cross_entropy, robust_cross_entropy};
 use super::margins::Margins;
 use super::penalty::l1_norm;
-use super::{Coefficients, LearnerError, RobustBatch, RobustLearner, RobustOutput};
+use super::{Coefficients, LearnerError, RobustBatch, RobustLearner, RobustLoss, RobustOutput};
 use crate::{Analysis, BoundConfig, BoundError, Bounded, Perturbation, Statistics, certified};
 
 impl<M: Bounded, const D: usize> RobustLearner<M, D> {
@@ -35,7 +35,9 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         let perturbation = self.perturbation_at(coefficients);
         let region = (&perturbation, self.statistics);
         let mut output = self.run(batch, coefficients, region, |analysis, logits| {
-            let margins = if objective.trains_runner_up_only() {
+            let margins = if objective.loss() == RobustLoss::Fused {
+                Margins::fused(analysis, labels, &bound, coefficients.beta)
+            } else if objective.trains_runner_up_only() {
                 Margins::of_runner_up(analysis, logits, labels, &bound, coefficients.beta)
             } else if bound.is_estimate() {
                 Margins::estimated(analysis, labels, &bound)

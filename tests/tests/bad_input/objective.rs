@@ -2,7 +2,8 @@
 
 use burn::tensor::Tensor;
 use burn_crown::train::{
-    ActivityMeasure, EpsilonSchedule, LearnerError, RampShape, RobustLearner, RobustObjective,
+    ActivityMeasure, EpsilonSchedule, LearnerError, RampShape, RobustLearner, RobustLoss,
+    RobustObjective, TrainingMethod,
 };
 use burn_crown::{BoundConfig, Method, Perturbation, Projections};
 use burn_crown_tests::test_device;
@@ -154,6 +155,20 @@ pub(crate) const ROWS: &[Row] = &[
                     EpsilonSchedule::new(0.1),
                 )),
                 refuses(objective().with_evaluation_perturbation(box_of)),
+            ])
+        },
+    },
+    Row {
+        entry: "`RobustObjective::with_loss`",
+        input: "the fused loss with natural training, the runner-up only, or estimates",
+        run: || {
+            let fused = || objective().with_loss(RobustLoss::Fused);
+            let estimate = BoundConfig::new(Method::ConvexAdversarial)
+                .with_projections(Some(Projections::new(5)));
+            same_kind([
+                refuses(fused().with_runner_up_only(true)),
+                refuses(fused().with_method(TrainingMethod::Natural)),
+                refuses(fused().with_bound(estimate)),
             ])
         },
     },

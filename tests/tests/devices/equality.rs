@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::optim::SgdConfig;
 use burn::train::Learner;
-use burn_crown::train::{DataParallel, RobustBatch, RobustLearner};
+use burn_crown::train::{DataParallel, RobustBatch, RobustLearner, RobustLoss};
 use burn_crown_tests::test_device;
 
 use crate::plane::{Mlp, MlpLearner, bits, errors, training_device};
@@ -164,6 +164,27 @@ fn a_batch_shared_by_devices_is_the_same_training() {
             );
         }
     }
+}
+
+#[test]
+fn the_fused_loss_is_shared_like_the_margins_loss() {
+    let run = |count, loss| {
+        let folder = tempfile::tempdir().unwrap();
+        let parallel = DataParallel::new(devices(count));
+        let train = parallel.deal(train_loader(32).with_shared_batches());
+        let training = parallel.set_up(crate::run::training(folder.path(), train));
+        let objective = objective().with_loss(loss);
+        let learner = RobustLearner::new(Mlp::new(1, &training_device()), objective);
+        let learner = learner.learner(SgdConfig::new().init(), RATE);
+        let result = training.num_epochs(EPOCHS).launch(learner);
+        assert!(result.error.is_none(), "{:?}", result.error);
+        result.model
+    };
+    let one = run(1, RobustLoss::Fused);
+    let (off, size) = difference(&one, &run(2, RobustLoss::Fused));
+    assert!(off <= ALLOWED * size, "off by {off:e} of {size:e}");
+    let (off, size) = difference(&one, &run(1, RobustLoss::Margins));
+    assert!(off > 1e3 * ALLOWED * size, "off by {off:e} of {size:e}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod agreement;
 mod compare;
+mod fusion;
 mod record;
 
 use burn::tensor::DType;

@@ -4,6 +4,7 @@
 
 mod estimates;
 mod formula;
+mod fused;
 mod penalties;
 #[path = "../plane/mod.rs"]
 mod plane;

@@ -6,5 +6,6 @@ mod certificates;
 mod consistency;
 mod edges;
 mod errors;
+mod fused;
 mod random;
 mod undefined;
