@@ -336,6 +336,7 @@ fn every_option_counts_in_training() {
         vec![method("l1_reg=0.001")],
         vec![method("final-beta=1.0")],
         vec![method("final-beta=1.0"), method("runnerup_only=true")],
+        vec![method("final-beta=1.0"), method("loss=fused")],
         vec![method("final-beta=1.0"), method("bound_opts:zero-lb=true")],
         vec![
             method("final-beta=1.0"),

@@ -1,6 +1,7 @@
 //! Values that are one of a few words.
 
 use burn_crown::Method;
+use burn_crown::train::RobustLoss;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -101,6 +102,26 @@ impl BoundType {
             Self::ConvexAdv => Method::ConvexAdversarial,
             Self::Forward => Method::Forward,
             Self::ForwardBackward => Method::ForwardBackward,
+        }
+    }
+}
+
+choices! {
+    /// How the robust loss is bounded: `loss`.
+    LossBound {
+        /// By the bound of each margin.
+        Margins = "margins",
+        /// By one bound of the sum of exponentials.
+        Fused = "fused",
+    }
+}
+
+impl LossBound {
+    /// The loss of the library.
+    pub fn loss(self) -> RobustLoss {
+        match self {
+            Self::Margins => RobustLoss::Margins,
+            Self::Fused => RobustLoss::Fused,
         }
     }
 }

@@ -64,11 +64,12 @@ pub(super) const LOADER: &[&str] = &[
     "normalize_input",
     "num_examples",
 ];
-/// `method_params`. The reference's defaults repeat `batch_size` and `shuffle_train` here, where
+/// `method_params`; `loss` is this program's own. The reference's defaults repeat `batch_size` and `shuffle_train` here, where
 /// nothing reads them.
 pub(super) const METHOD: &[&str] = &[
     "bounded_input",
     "bound_type",
+    "loss",
     "runnerup_only",
     "activity_reg",
     "l1_reg",

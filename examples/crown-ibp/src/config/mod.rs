@@ -25,7 +25,7 @@ mod reference_models;
 mod section;
 mod value;
 
-pub use choices::{BoundType, Initialization, Optimizer, ScheduleType, TrainingMethod};
+pub use choices::{BoundType, Initialization, LossBound, Optimizer, ScheduleType, TrainingMethod};
 pub use error::{ConfigError, Problem};
 pub use experiment::{ExperimentConfig, ModelEntry, ModelFiles};
 pub use model_source::ModelSource;

@@ -48,6 +48,7 @@ pub fn objective(
     RobustObjective::new(trained, schedule)
         .with_method(loss)
         .with_bound(params.method_params.bound())
+        .with_loss(params.method_params.loss.loss())
         .with_final_beta(params.method_params.final_beta)
         .with_final_kappa(params.method_params.final_kappa)
         .with_runner_up_only(params.method_params.runnerup_only)

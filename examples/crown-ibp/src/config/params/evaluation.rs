@@ -4,7 +4,7 @@ use burn_crown::Norm;
 use serde::Serialize;
 
 use super::{LoaderParams, MethodParams};
-use crate::config::choices::{BoundType, TrainingMethod};
+use crate::config::choices::{BoundType, LossBound, TrainingMethod};
 use crate::config::keys;
 use crate::config::section::Section;
 use crate::data::DatasetName;
@@ -46,6 +46,11 @@ impl EvalParams {
             let words = "must be null: random projections estimate the bound, and an estimate \
                          certifies nothing";
             method_section.ensure("convex-proj", words, params.convex_proj.is_none());
+        }
+        if let Some(params) = &method_params {
+            let words = "must be \"margins\": the fused loss bounds no margin by itself, so it \
+                         certifies nothing";
+            method_section.ensure("loss", words, params.loss == LossBound::Margins);
         }
         Some(Self {
             method: method?,

@@ -3,7 +3,7 @@
 use burn_crown::{BoundConfig, LowerSlope, Norm, Projections};
 use serde::Serialize;
 
-use crate::config::choices::BoundType;
+use crate::config::choices::{BoundType, LossBound, TrainingMethod};
 use crate::config::keys;
 use crate::config::section::Section;
 
@@ -14,6 +14,8 @@ pub struct MethodParams {
     pub bounded_input: bool,
     /// The bound method.
     pub bound_type: BoundType,
+    /// How the robust loss is bounded. The reference program has no such key.
+    pub loss: LossBound,
     /// The share β of CROWN-IBP in the bound at the end of the ramp, in `[0, 1]`.
     #[serde(rename = "final-beta")]
     pub final_beta: f64,
@@ -62,6 +64,32 @@ impl MethodParams {
             .with_projections(projections)
     }
 
+    /// Reports what the fused loss cannot be trained with.
+    pub(super) fn ensure_loss_fits(&self, section: &Section<'_>, method: TrainingMethod) {
+        if self.loss == LossBound::Margins {
+            return;
+        }
+        let contradictions = [
+            (
+                method == TrainingMethod::Natural,
+                "must be \"margins\" where the method is \"natural\", which has no robust loss",
+            ),
+            (
+                self.runnerup_only,
+                "must be \"margins\" beside runnerup_only, which leaves out the classes that it \
+                 sums over; choose one",
+            ),
+            (
+                self.bound().is_estimate(),
+                "must be \"margins\" with random projections, which bound nothing; or set \
+                 convex-proj to null",
+            ),
+        ];
+        for (found, words) in contradictions {
+            section.ensure("loss", words, !found);
+        }
+    }
+
     /// Reads the section; without `bounded`, nothing is bounded and the bound need not be given.
     pub(super) fn read(section: &Section<'_>, norm: Option<Norm>, bounded: bool) -> Option<Self> {
         section.allow(keys::METHOD);
@@ -90,6 +118,7 @@ impl MethodParams {
             })
         };
         let (final_beta, final_kappa) = (share("final-beta"), share("final-kappa"));
+        let loss = section.get_or("loss", LossBound::Margins);
         let runnerup_only = section.get_or("runnerup_only", false);
         let activity_reg = section.not_negative_or_zero("activity_reg");
         let l1_reg = section.not_negative_or_zero("l1_reg");
@@ -101,6 +130,7 @@ impl MethodParams {
         Some(Self {
             bounded_input: bounded_input?,
             bound_type: bound_type?,
+            loss: loss?,
             final_beta: final_beta?,
             final_kappa: final_kappa?,
             runnerup_only: runnerup_only?,

@@ -145,6 +145,9 @@ impl TrainingParams {
         let bounded = verbose != Some(false) || method != Some(TrainingMethod::Natural);
         let method_section = section.section("method_params");
         let method_params = MethodParams::read(&method_section, norm, bounded);
+        if let (Some(method), Some(params)) = (method, &method_params) {
+            params.ensure_loss_fits(&method_section, method);
+        }
         Some(Self {
             method: method?,
             epochs: epochs?,

@@ -166,6 +166,7 @@ fn a_users_file_with_every_key_is_read() {
             method_params: MethodParams {
                 bounded_input: false,
                 bound_type: BoundType::ConvexAdv,
+                loss: LossBound::Margins,
                 final_beta: 1.0,
                 final_kappa: 0.0,
                 runnerup_only: true,

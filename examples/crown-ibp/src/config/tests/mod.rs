@@ -133,6 +133,7 @@ fn a_file_of_the_reference_is_read() {
             method_params: MethodParams {
                 bounded_input: true,
                 bound_type: BoundType::CrownInterval,
+                loss: LossBound::Margins,
                 final_beta: 0.0,
                 final_kappa: 0.5,
                 runnerup_only: false,

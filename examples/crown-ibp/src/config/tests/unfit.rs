@@ -1,5 +1,6 @@
 //! What does not fit together.
 
+use burn_crown::train::RobustLoss;
 use burn_crown::{Method, Norm, Projections};
 use serde_json::json;
 
@@ -89,6 +90,68 @@ fn projections_are_for_two_norms() {
     assert!(
         problems_of(&file).is_empty(),
         "the exact bound has every norm"
+    );
+}
+
+#[test]
+fn the_fused_loss_is_for_robust_training_on_every_class() {
+    let mut fused = file();
+    fused["training_params"]["method_params"]["loss"] = json!("fused");
+    let experiment = parse(&fused, &[]).unwrap();
+    let model = &experiment.models[0];
+    assert_eq!(
+        model.training_params.method_params.loss.loss(),
+        RobustLoss::Fused
+    );
+    assert_eq!(
+        model.eval_params.method_params.loss.loss(),
+        RobustLoss::Margins
+    );
+    for (pointer, value, words) in [
+        (
+            "/training_params/method",
+            json!("natural"),
+            "where the method is \"natural\", which has no robust loss",
+        ),
+        (
+            "/training_params/method_params/runnerup_only",
+            json!(true),
+            "beside runnerup_only, which leaves out the classes that it sums over; choose one",
+        ),
+        (
+            "/training_params/method_params/bound_type",
+            json!("convex-adv"),
+            "with random projections, which bound nothing; or set convex-proj to null",
+        ),
+    ] {
+        let mut file = fused.clone();
+        let (section, key) = pointer.rsplit_once('/').unwrap();
+        file.pointer_mut(section).unwrap()[key] = value;
+        let problem = format!(
+            "training_params:method_params:loss: is \"fused\"; it must be \"margins\" {words}"
+        );
+        assert_eq!(problems_of(&file), [problem]);
+    }
+    let mut exact = fused.clone();
+    exact["training_params"]["method_params"]["bound_type"] = json!("convex-adv");
+    exact["training_params"]["method_params"]["convex-proj"] = json!(null);
+    assert!(problems_of(&exact).is_empty());
+
+    fused["eval_params"]["method_params"]["loss"] = json!("fused");
+    assert_eq!(
+        problems_of(&fused),
+        [
+            "eval_params:method_params:loss: is \"fused\"; it must be \"margins\": the fused loss \
+             bounds no margin by itself, so it certifies nothing"
+        ]
+    );
+    let word = problems_with("/training_params/method_params/loss", json!("fuse"));
+    assert_eq!(
+        word,
+        [
+            "training_params:method_params:loss: is \"fuse\"; it must be one of \"margins\", \
+             \"fused\"; the nearest is \"fused\""
+        ]
     );
 }
 
