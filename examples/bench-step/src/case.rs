@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use burn_crown::train::{EpsilonSchedule, RobustObjective, TrainingMethod};
+use burn_crown::train::{EpsilonSchedule, RobustLoss, RobustObjective, TrainingMethod};
 use burn_crown::{BoundConfig, Method, Perturbation};
 use crown_ibp::models::{Cnn2LayerConfig, Cnn4LayerConfig, IbpLargeConfig, ModelConfig};
 
@@ -63,17 +63,20 @@ pub enum Loss {
     Ibp,
     /// The robust cross-entropy of CROWN-IBP mixed with interval bounds.
     CrownIbp,
+    /// The same by one bound of the sum of exponentials: loss fusion.
+    Fused,
 }
 
 impl Loss {
     /// All losses, from the cheapest on.
-    pub const ALL: [Self; 3] = [Self::Natural, Self::Ibp, Self::CrownIbp];
+    pub const ALL: [Self; 4] = [Self::Natural, Self::Ibp, Self::Fused, Self::CrownIbp];
 
     fn name(self) -> &'static str {
         match self {
             Self::Natural => "natural",
             Self::Ibp => "ibp",
             Self::CrownIbp => "crown-ibp",
+            Self::Fused => "fused",
         }
     }
 
@@ -92,10 +95,15 @@ impl Loss {
         };
         let bound = match self {
             Self::Natural | Self::Ibp => Method::Interval,
-            Self::CrownIbp => Method::CrownIbp,
+            Self::CrownIbp | Self::Fused => Method::CrownIbp,
+        };
+        let loss = match self {
+            Self::Natural | Self::Ibp | Self::CrownIbp => RobustLoss::Margins,
+            Self::Fused => RobustLoss::Fused,
         };
         objective
             .with_method(method)
+            .with_loss(loss)
             .with_bound(BoundConfig::new(bound))
     }
 }

@@ -29,6 +29,8 @@ pub fn target(case: &Case) -> Target {
         (Task::Train(Loss::CrownIbp), TwoLayer) => (Some(10.0), Some(890_000_000)),
         (Task::Train(Loss::CrownIbp), FourLayer) => (Some(13.0), Some(1_640_000_000)),
         (Task::Train(Loss::CrownIbp), Large) => (Some(6.0), None),
+        (Task::Train(Loss::Fused), TwoLayer | FourLayer) => (Some(4.0), None),
+        (Task::Train(Loss::Fused), Large) => (Some(2.5), None),
         (Task::Verify(what), network) if what.method == Method::Crown => match network {
             TwoLayer => (Some(35.0), Some(500_000_000)),
             FourLayer => (Some(220.0), Some(1_000_000_000)),

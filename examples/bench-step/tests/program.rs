@@ -71,6 +71,7 @@ fn a_run_gives_records_that_can_be_tabulated_and_checked() {
     let expected = [
         ("train/cnn_2layer_width_1/natural", 3, 1),
         ("train/cnn_2layer_width_1/ibp", 3, 1),
+        ("train/cnn_2layer_width_1/fused", 3, 1),
         ("train/cnn_2layer_width_1/crown-ibp", 3, 1),
         ("workers/cnn_2layer_width_1/ibp/1", 3, 1),
         ("workers/cnn_2layer_width_1/ibp/2", 3, 2),
@@ -92,13 +93,16 @@ fn a_run_gives_records_that_can_be_tabulated_and_checked() {
         assert_eq!(record.epsilon.is_some(), bounded, "{case}");
     }
     // Half-way of the schedule, for the bare step and in the training loop.
-    for record in &records[1..5] {
+    for record in &records[1..6] {
         let epsilon = record.epsilon.unwrap();
         assert!((epsilon - 0.15).abs() < 1e-9, "{}: {epsilon}", record.case);
         assert_eq!(record.kappa, Some(0.0));
     }
-    assert_eq!(records[2].beta, Some(0.5));
-    assert!(records[5].certified.unwrap() <= 1);
+    assert_eq!(
+        [1, 2, 3].map(|at| records[at].beta),
+        [None, Some(0.5), Some(0.5)]
+    );
+    assert!(records[6].certified.unwrap() <= 1);
 
     let file = folder.path().join("ours.jsonl");
     let [file, ratios] = [file, folder.path().join("ratios.json")];
@@ -110,8 +114,8 @@ fn a_run_gives_records_that_can_be_tabulated_and_checked() {
     );
     accepted(&["check", file, "--against", ratios, "--write"]);
     let report = accepted(&["check", file, "--against", ratios]);
-    // Two robust steps and two workers; verification has a natural step of the usual batch.
-    assert_eq!(report.matches("ok ").count(), 3, "{report}");
+    // Three robust steps and two workers; verification has a natural step of the usual batch.
+    assert_eq!(report.matches("ok ").count(), 4, "{report}");
 
     let text = std::fs::read_to_string(ratios).unwrap();
     let mut expected: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -162,8 +166,8 @@ fn the_list_has_every_case_once() {
 #[test]
 fn cases_are_chosen_by_the_parts_of_their_names() {
     let count = |name: &str| Case::named(name).unwrap().len();
-    assert_eq!(count("train"), 9);
-    assert_eq!(count("train/dm-large/"), 3);
+    assert_eq!(count("train"), 12);
+    assert_eq!(count("train/dm-large/"), 4);
     assert_eq!(count("train/dm-large/ibp"), 1);
     for name in ["train/dm", "ibp", "", "verify/dm-large/crown/1"] {
         assert!(Case::named(name).is_err(), "{name:?}");

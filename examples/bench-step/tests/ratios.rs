@@ -13,6 +13,7 @@ use support::record;
 const NATURAL: &str = "train/cnn_2layer_width_1/natural";
 const IBP: &str = "train/cnn_2layer_width_1/ibp";
 const CROWN_IBP: &str = "train/cnn_2layer_width_1/crown-ibp";
+const FUSED: &str = "train/cnn_2layer_width_1/fused";
 const FULL: &str = "verify/cnn_2layer_width_1/crown";
 
 /// What a case on a backend is compared with.
@@ -35,6 +36,7 @@ fn times_are_multiples_of_the_yardstick_beside_their_targets() {
         record(IBP, "libtorch", 0.032),
         record(IBP, "flex", 0.05),
         record(CROWN_IBP, "libtorch", 0.3),
+        record(FUSED, "libtorch", 0.06),
     ];
     let [ibp] = comparisons(&records, IBP, "libtorch")[..] else {
         panic!("one figure")
@@ -46,6 +48,10 @@ fn times_are_multiples_of_the_yardstick_beside_their_targets() {
     };
     assert!(close(crown_ibp.value, 15.0));
     assert_eq!(crown_ibp.is_met(), Some(false));
+    let [fused] = comparisons(&records, FUSED, "libtorch")[..] else {
+        panic!("one figure")
+    };
+    assert_eq!((fused.limit, fused.is_met()), (Some(4.0), Some(true)));
     // Flex is held against libtorch, not against the yardstick.
     let [yardstick, libtorch] = comparisons(&records, IBP, "flex")[..] else {
         panic!("two figures")

@@ -61,7 +61,7 @@ impl Measured {
             times,
             batch,
             epsilon: bounded.then_some(coefficients.epsilon),
-            beta: (loss == Loss::CrownIbp).then_some(coefficients.beta),
+            beta: matches!(loss, Loss::CrownIbp | Loss::Fused).then_some(coefficients.beta),
             kappa: bounded.then_some(coefficients.kappa),
             images: None,
             certified: None,
