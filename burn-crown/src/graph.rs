@@ -62,9 +62,10 @@ pub(crate) enum Source {
     Parameter(usize),
     /// A value that `forward` made itself.
     Constant(TensorData),
-    /// A fixed value that `forward` computes, known by an interval that holds what rounding leaves
-    /// open; only where bounds account for it. Its node counts as perturbed.
-    Computed,
+    /// A value that is known by its region alone: a part of a value of another graph, or a fixed value
+    /// that `forward` computes, known by an interval that holds what rounding leaves open. A node of
+    /// the latter counts as perturbed; it is there where bounds account for rounding.
+    Known,
     /// An operator on earlier nodes.
     Operator {
         operator: Arc<dyn Operator>,

@@ -61,7 +61,7 @@ impl Analysis {
                 Source::Constant(data) => {
                     Region::Fixed(AnyTensor::from_data_like(data.clone(), first))
                 }
-                Source::Operator { .. } | Source::Computed => return Ok(None),
+                Source::Operator { .. } | Source::Known => return Ok(None),
             }))
         };
         let regions = graph

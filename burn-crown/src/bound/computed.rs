@@ -70,7 +70,7 @@ pub(super) fn account(
         };
         for input in computed {
             changed.nodes[input].perturbed = true;
-            changed.nodes[input].source = Source::Computed;
+            changed.nodes[input].source = Source::Known;
             found.push(input);
         }
     }

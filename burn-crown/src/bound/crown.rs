@@ -1,12 +1,13 @@
 //! CROWN: backward passes for every pre-activation.
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor};
 
-use super::BoundConfig;
 use super::backward::{Stop, lower_bound};
 use super::intervals::Intervals;
+use super::open::Open;
+use super::{BoundConfig, windows};
 use crate::graph::Graph;
-use crate::ops::Interval;
+use crate::ops::{Interval, Region};
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// Bounds every pre-activation below `target` by a backward pass, in topological order, each
@@ -15,6 +16,9 @@ pub(super) fn tighten(known: &mut Intervals, target: usize, config: &BoundConfig
     known.ensure_fixed_operands(target);
     for index in known.graph.pre_activations(target) {
         if known.graph.inputs(index).is_empty() || known.is_tightened(index) {
+            continue;
+        }
+        if is_exact(known, index) {
             continue;
         }
         known.ensure_for_rounding(index);
@@ -28,6 +32,28 @@ pub(super) fn tighten(known: &mut Intervals, target: usize, config: &BoundConfig
             all_neurons(known, index, config)
         };
         known.set(index, bounds);
+    }
+}
+
+/// Whether no backward pass improves the interval of a node: it is that of one affine operator on the
+/// input's region alone, for which boxes and balls have the exact one. Where rounding is accounted
+/// for, the two have accounts of their own.
+fn is_exact(known: &mut Intervals, index: usize) -> bool {
+    if known.soundness().is_some() || known.graph.nonlinear(index).is_some() {
+        return false;
+    }
+    known.ensure(index);
+    let graph = &known.graph;
+    let inputs = graph.inputs(index).iter();
+    let mut perturbed = inputs.filter(|&&input| graph.nodes[input].perturbed);
+    let (Some(&input), None) = (perturbed.next(), perturbed.next()) else {
+        return false;
+    };
+    match known.get(input) {
+        Region::Box(_) => graph.inputs(input).is_empty(),
+        // What still is a ball is the input's, each element by itself scaled and shifted.
+        Region::Ball(ball) => ball.dual.is_finite(),
+        Region::Fixed(_) | Region::Substitution(_) => false,
     }
 }
 
@@ -63,24 +89,9 @@ pub(super) fn open_mask(graph: &Graph, index: usize, interval: &Interval) -> Opt
 
 fn all_neurons(known: &Intervals, index: usize, config: &BoundConfig) -> Interval {
     let graph = &known.graph;
-    let (batch, features) = (graph.batch, graph.features(index));
-    let like = known.like();
-    let chunk = rows_at_once(graph, index, config).div_ceil(2);
-    let (mut lower, mut upper) = (Vec::new(), Vec::new());
-    for start in (0..features).step_by(chunk) {
-        let end = (start + chunk).min(features);
-        let picked = Tensor::<1, Int>::arange(start as i64..end as i64, &like.device().inner())
-            .reshape([1, (end - start) as i32])
-            .repeat_dim(0, batch);
-        let bounds = bound_elements(known, index, picked, config);
-        lower.push(bounds.lower);
-        upper.push(bounds.upper);
-    }
+    let open = Open::all(graph.batch, graph.features(index));
     let shape = &graph.nodes[index].shape;
-    Interval {
-        lower: AnyTensor::cat(lower, 1).reshape(shape),
-        upper: AnyTensor::cat(upper, 1).reshape(shape),
-    }
+    bound_open(known, index, &open, config).map(|bound| bound.reshape(shape))
 }
 
 /// Backward passes for the elements that intervals leave open; the others keep their interval.
@@ -95,34 +106,58 @@ fn open_neurons(known: &mut Intervals, index: usize, config: &BoundConfig) -> In
     if open.width == 0 {
         return interval;
     }
-    let device = known.like().device().inner();
-    let flat = interval.clone().map(AnyTensor::flatten_features);
+    let flat = interval.map(AnyTensor::flatten_features);
     let mask = mask.reshape(&[batch, features]);
-    let mut tightened = flat.clone().map(|bound| bound.mask_fill(mask.clone(), 0.0));
-    let chunk = rows_at_once(&graph, index, config).div_ceil(2);
+    let settled = flat.clone().map(|bound| bound.mask_fill(mask.clone(), 0.0));
+    let found = bound_open(known, index, &open, config);
+    let tightened = Interval {
+        lower: settled.lower.add(found.lower),
+        upper: settled.upper.add(found.upper),
+    };
+    let shape = &graph.nodes[index].shape;
+    tightened.intersect(flat).map(|bound| bound.reshape(shape))
+}
+
+/// Bounds `[B, N]` of the open elements of a node, zero elsewhere.
+fn bound_open(known: &Intervals, index: usize, open: &Open, config: &BoundConfig) -> Interval {
+    windows::bound_open(known, index, open, config)
+        .unwrap_or_else(|| bound_in_whole(known, index, open, config))
+}
+
+/// [`bound_open`] by passes over the whole graph.
+pub(super) fn bound_in_whole(
+    known: &Intervals,
+    index: usize,
+    open: &Open,
+    config: &BoundConfig,
+) -> Interval {
+    let like = known.like();
+    let device = like.device().inner();
+    let zeros = AnyTensor::zeros(&[open.images.len(), open.features], like);
+    let mut found = Interval::of(zeros);
+    let chunk = rows_at_once(&known.graph, index, config).div_ceil(2);
     for start in (0..open.width).step_by(chunk) {
         let end = (start + chunk).min(open.width);
-        let (picked, valid) = open.columns(start, end, features);
+        let (picked, valid) = open.columns(start, end);
         let picked = Tensor::<2, Int>::from_data(picked, &device);
-        let valid = AnyTensor::from_data_like(valid, &flat.lower);
+        let valid = AnyTensor::from_data_like(valid, like);
         let bounds = bound_elements(known, index, picked.clone(), config);
         // Where an image has fewer open elements than another, nothing is added to its first.
         let place = picked.mul(valid.clone().into_tensor::<2>().int());
         let add = |sum: AnyTensor, bound: AnyTensor| {
             sum.scatter_add(place.clone(), bound.mul(valid.clone()))
         };
-        tightened = Interval {
-            lower: add(tightened.lower, bounds.lower),
-            upper: add(tightened.upper, bounds.upper),
+        found = Interval {
+            lower: add(found.lower, bounds.lower),
+            upper: add(found.upper, bounds.upper),
         };
     }
-    let shape = &graph.nodes[index].shape;
-    tightened.intersect(flat).map(|bound| bound.reshape(shape))
+    found
 }
 
 /// Bounds `[B, K]` of the elements `picked` `[B, K]` of a node; an index past the node's size
 /// picks nothing.
-fn bound_elements(
+pub(super) fn bound_elements(
     known: &Intervals,
     index: usize,
     picked: Tensor<2, Int>,
@@ -152,58 +187,6 @@ pub(super) fn unit_rows(picked: Tensor<2, Int>, features: usize, like: &AnyTenso
         .reshape([batch as i32, count as i32, 1])
         .expand([batch, count, features]);
     AnyTensor::new(picked.equal(positions).float()).cast_like(like)
-}
-
-/// The open elements of each image.
-struct Open {
-    images: Vec<Vec<i64>>,
-    /// The largest number of an image.
-    width: usize,
-}
-
-impl Open {
-    fn read(mask: &AnyMask, batch: usize, features: usize) -> Self {
-        let values = mask
-            .clone()
-            .reshape(&[batch, features])
-            .into_tensor::<2>()
-            .into_data();
-        let values: Vec<bool> = values.iter::<bool>().collect();
-        let images: Vec<Vec<i64>> = values
-            .chunks(features)
-            .map(|image| {
-                (0..)
-                    .zip(image)
-                    .filter(|(_, open)| **open)
-                    .map(|(at, _)| at)
-                    .collect()
-            })
-            .collect();
-        let width = images.iter().map(Vec::len).max().unwrap_or(0);
-        Self { images, width }
-    }
-
-    /// The elements `start..end` of each image's list, `features` where the list is shorter, and
-    /// which of them are in the list.
-    fn columns(&self, start: usize, end: usize, features: usize) -> (TensorData, TensorData) {
-        let shape = [self.images.len(), end - start];
-        let at = |position: usize, image: &Vec<i64>| image.get(position).copied();
-        let cells = || {
-            self.images
-                .iter()
-                .flat_map(move |image| (start..end).map(move |position| at(position, image)))
-        };
-        let picked: Vec<i64> = cells()
-            .map(|cell| cell.unwrap_or(features as i64))
-            .collect();
-        let valid: Vec<f64> = cells()
-            .map(|cell| if cell.is_some() { 1.0 } else { 0.0 })
-            .collect();
-        (
-            TensorData::new(picked, shape),
-            TensorData::new(valid, shape),
-        )
-    }
 }
 
 #[cfg(test)]

@@ -12,10 +12,12 @@ mod forward;
 mod ground;
 mod intervals;
 mod linear;
+mod open;
 mod probe;
 mod projections;
 pub(crate) mod rounding;
 mod step;
+mod windows;
 
 pub(crate) use crate::perturbation::Input;
 pub use analysis::Analysis;

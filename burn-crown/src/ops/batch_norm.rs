@@ -1,6 +1,8 @@
 //! Batch normalisation with fixed statistics.
 
-use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step, perturbed};
+use super::{
+    Contribution, Interval, Operand, Operator, Refusal, Region, Step, Window, Windowed, perturbed,
+};
 use crate::tensor::AnyTensor;
 
 /// `γ (x − mean) / √(variance + ε) + β` per channel, operands `x, γ, β, mean, variance`.
@@ -31,6 +33,18 @@ impl Operator for BatchNorm {
             .then(|| {
                 Refusal::unsupported("its statistics or parameters depend on the perturbed input")
             })
+    }
+
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        let channels = operands[0][self.channels];
+        window
+            .has_all_of(self.channels, channels)
+            .then(|| Windowed::same(vec![Some(window.clone()), None, None, None, None]))
     }
 
     fn terms(&self, _shapes: &[&[usize]], _output: &[usize]) -> usize {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Ball, Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use super::{
+    Ball, Contribution, Interval, Operand, Operator, Refusal, Region, Step, Window, Windowed,
+};
 use crate::tensor::AnyTensor;
 
 /// The operands one after the other along a dim.
@@ -51,6 +53,13 @@ impl Operator for Cat {
 
     fn refuse(&self, _operands: &[Operand]) -> Option<Refusal> {
         (self.dim == 0).then(|| Refusal::mixes_batch("it joins the batch with other rows"))
+    }
+
+    fn window(&self, window: &Window, output: &[usize], operands: &[&[usize]]) -> Option<Windowed> {
+        let all = |shape: &&[usize]| Some(window.clone().with(self.dim, (0, shape[self.dim])));
+        window
+            .has_all_of(self.dim, output[self.dim])
+            .then(|| Windowed::same(operands.iter().map(all).collect()))
     }
 
     fn is_exact(&self) -> bool {

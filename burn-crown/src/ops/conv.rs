@@ -2,6 +2,7 @@
 
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
+use super::Window;
 use super::kernel::{Movement, largest_of_channels};
 use crate::tensor::{AnyTensor, Convolve, Dims};
 
@@ -63,6 +64,28 @@ where
         let rows = [(0, shape[0]), (0, shape[1])];
         let form = full.slice(&rows.into_iter().chain(inner).collect::<Vec<_>>());
         (form, bias)
+    }
+
+    fn window(&self, window: &Window, input: &[usize], kernel: &[usize]) -> Option<(Self, Window)> {
+        let mut read = Window::whole(input);
+        let mut padding = self.padding;
+        for dim in 0..N {
+            // Places in the padded input.
+            let (start, end) = window.range(2 + dim);
+            let (before, size) = (self.padding[dim].0, input[2 + dim]);
+            let first = start * self.stride[dim];
+            let reach = self.dilation[dim] * (kernel[2 + dim] - 1) + 1;
+            let last = (end - 1) * self.stride[dim] + reach;
+            let inside = first.max(before)..last.min(before + size);
+            if inside.is_empty() {
+                return None;
+            }
+            padding[dim] = (inside.start - first, last - inside.end);
+            read = read.with(2 + dim, (inside.start - before, inside.end - before));
+        }
+        let movement =
+            ConvOptions::new_with_padding(self.stride, padding, self.dilation, self.groups);
+        Some((movement, read))
     }
 
     fn largest_weights(&self, weight: AnyTensor) -> AnyTensor {

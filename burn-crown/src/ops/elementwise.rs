@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::precision::copies;
 use super::{
-    Contribution, Interval, Operator, Product, Region, Rounded, Roundings, Step, homogeneous,
-    perturbed,
+    Contribution, Interval, Operator, Product, Region, Rounded, Roundings, Step, Window, Windowed,
+    homogeneous, perturbed,
 };
 use crate::tensor::AnyTensor;
 
@@ -104,6 +104,15 @@ impl Operator for Add {
         Some(Arc::new(Self))
     }
 
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
+    }
+
     fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
         copies(shapes, output) + 8
     }
@@ -130,6 +139,15 @@ impl Operator for Sub {
         Some(Arc::new(Self))
     }
 
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
+    }
+
     fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
         copies(shapes, output) + 8
     }
@@ -154,6 +172,15 @@ impl Operator for Sub {
 impl Operator for Mul {
     fn for_several(&self) -> Option<Arc<dyn Operator>> {
         Some(Arc::new(Product))
+    }
+
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
     }
 
     fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
@@ -189,6 +216,15 @@ impl Operator for Mul {
 }
 
 impl Operator for Div {
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
+    }
+
     fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
         copies(shapes, output) + 8
     }
@@ -220,6 +256,15 @@ impl Operator for Div {
 }
 
 impl Operator for Neg {
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
+    }
+
     fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
         copies(shapes, output) + 8
     }
@@ -242,6 +287,15 @@ impl Operator for Neg {
 }
 
 impl Operator for AddScalar {
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
+    }
+
     fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
         copies(shapes, output) + 8
     }
@@ -291,6 +345,15 @@ impl Operator for AddScalar {
 }
 
 impl Operator for MulScalar {
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
+    }
+
     fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {
         copies(shapes, output) + 8
     }

@@ -4,7 +4,9 @@ use std::fmt::Debug;
 
 use super::matmul::norm_right;
 use super::region::power_norm;
-use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step, perturbed};
+use super::{
+    Contribution, Interval, Operand, Operator, Refusal, Region, Step, Window, Windowed, perturbed,
+};
 use crate::tensor::AnyTensor;
 
 /// A product with a kernel, operands `x [B, C, ...]`, `weight` and, if there is one, `bias [O]`.
@@ -25,6 +27,16 @@ pub(crate) trait Movement: Debug + Send + Sync {
         bias: Option<AnyTensor>,
         size: &[usize],
     ) -> (AnyTensor, Option<AnyTensor>);
+
+    /// The movement that makes a window of the output, and the window of an input of shape `input`
+    /// that it reads; none where it cannot be made by itself.
+    fn window(&self, window: &Window, input: &[usize], kernel: &[usize]) -> Option<(Self, Window)>
+    where
+        Self: Sized,
+    {
+        let _ = (window, input, kernel);
+        None
+    }
 
     /// The largest of positive weights between two channels, `[C / groups, O]`.
     fn largest_weights(&self, weight: AnyTensor) -> AnyTensor;
@@ -62,12 +74,22 @@ pub(super) fn largest_of_channels(x: AnyTensor) -> AnyTensor {
         .reshape(&shape[..2])
 }
 
-impl<M: Movement> Operator for Kernel<M> {
+impl<M: Movement + 'static> Operator for Kernel<M> {
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         operands[1..]
             .iter()
             .any(|operand| operand.perturbed)
             .then(|| Refusal::unsupported("its kernel or bias depends on the perturbed input"))
+    }
+
+    fn window(&self, window: &Window, output: &[usize], operands: &[&[usize]]) -> Option<Windowed> {
+        if !window.has_all_of(1, output[1]) {
+            return None;
+        }
+        let (movement, read) = self.0.window(window, operands[0], operands[1])?;
+        let mut read = vec![Some(read)];
+        read.resize(operands.len(), None);
+        Some(Windowed::by(Self(movement), read))
     }
 
     fn terms(&self, shapes: &[&[usize]], _output: &[usize]) -> usize {

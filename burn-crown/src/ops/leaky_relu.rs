@@ -2,7 +2,9 @@
 
 use super::lines::{Line, Lines};
 use super::relu::{self, Relu};
-use super::{Interval, Operand, Operator, Refusal, Region, Rounded, Roundings, Step};
+use super::{
+    Interval, Operand, Operator, Refusal, Region, Rounded, Roundings, Step, Window, Windowed,
+};
 use crate::bound::LowerSlope;
 use crate::tensor::{AnyMask, AnyTensor};
 
@@ -53,6 +55,15 @@ impl Operator for LeakyRelu {
             .get(1)
             .is_some_and(|slope| slope.perturbed)
             .then(|| Refusal::unsupported("its slope depends on the perturbed input"))
+    }
+
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
     }
 
     fn is_affine(&self) -> bool {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::region::power_norm;
-use super::{Bilinear, Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use super::{
+    Bilinear, Contribution, Interval, Operand, Operator, Refusal, Region, Step, Window, Windowed,
+};
 use crate::tensor::AnyTensor;
 
 /// `left · right`, one of the two fixed, over the last two dims with the others broadcast.
@@ -36,6 +38,15 @@ impl Operator for Matmul {
             ));
         }
         None
+    }
+
+    fn window(&self, window: &Window, output: &[usize], operands: &[&[usize]]) -> Option<Windowed> {
+        let mut windowed = Windowed::whole(window, output, operands)?;
+        // A matrix for all images has no batch.
+        if operands[1].len() == 2 {
+            windowed.operands[1] = None;
+        }
+        Some(windowed)
     }
 
     fn terms(&self, shapes: &[&[usize]], output: &[usize]) -> usize {

@@ -1,7 +1,10 @@
 //! The largest of several values.
 
 use super::lines::rows;
-use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Rounded, Roundings, Step};
+use super::{
+    Contribution, Interval, Operand, Operator, Refusal, Region, Rounded, Roundings, Step, Window,
+    Windowed,
+};
 use crate::tensor::{AnyMask, AnyTensor, Factors};
 
 /// The maxima over a dim, which stays with size 1.
@@ -75,6 +78,16 @@ impl Operator for Maximum {
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         (operands[0].perturbed && self.dim == 0)
             .then(|| Refusal::mixes_batch("it takes an extreme over the batch"))
+    }
+
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        let read = window.clone().with(self.dim, (0, operands[0][self.dim]));
+        Some(Windowed::same(vec![Some(read)]))
     }
 
     fn is_affine(&self) -> bool {

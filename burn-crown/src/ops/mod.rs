@@ -44,6 +44,7 @@ mod slice;
 mod slice_assign;
 mod softmax;
 mod substitution;
+mod window;
 mod within;
 
 pub(crate) use batch_norm::BatchNorm;
@@ -81,6 +82,7 @@ pub(crate) use slice::Slice;
 pub(crate) use slice_assign::SliceAssign;
 pub(crate) use softmax::Softmax;
 pub(crate) use substitution::Substitution;
+pub(crate) use window::{Window, Windowed};
 pub(crate) use within::Within;
 
 use std::cell::RefCell;
@@ -139,6 +141,17 @@ pub(crate) trait Operator: Debug + Send + Sync {
     /// around it on the operand's interval.
     fn lines(&self, step: &Step) -> Option<Lines> {
         let _ = step;
+        None
+    }
+
+    /// What makes a window of the output alone, of windows of the operands: for operators on images,
+    /// whose elements depend on those around the same place. It is asked for its backward step, of
+    /// any number of images, each of which may be there several times, and gives the coefficients
+    /// and, for an operator that is not affine, the relaxation that this operator has there. None
+    /// where the window can be made with the rest of the output only, or the operator treats some
+    /// images unlike others.
+    fn window(&self, window: &Window, output: &[usize], operands: &[&[usize]]) -> Option<Windowed> {
+        let _ = (window, output, operands);
         None
     }
 

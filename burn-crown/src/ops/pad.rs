@@ -1,6 +1,8 @@
 //! Padding with a constant.
 
-use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step, perturbed};
+use super::{
+    Contribution, Interval, Operand, Operator, Refusal, Region, Step, Window, Windowed, perturbed,
+};
 use crate::tensor::AnyTensor;
 
 /// Each dim with `(before, after)` copies of a constant around it.
@@ -14,6 +16,28 @@ impl Operator for Pad {
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         (operands[0].perturbed && self.padding[0] != (0, 0))
             .then(|| Refusal::mixes_batch("the batch dim is padded"))
+    }
+
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        let mut read = window.clone();
+        let mut padding = self.padding.clone();
+        for (dim, around) in padding.iter_mut().enumerate().skip(1) {
+            let (start, end) = window.range(dim);
+            let (before, size) = (around.0, operands[0][dim]);
+            let inside = start.max(before)..end.min(before + size);
+            if inside.is_empty() {
+                return None;
+            }
+            *around = (inside.start - start, end - inside.end);
+            read = read.with(dim, (inside.start - before, inside.end - before));
+        }
+        let value = self.value;
+        Some(Windowed::by(Self { padding, value }, vec![Some(read)]))
     }
 
     fn is_exact(&self) -> bool {

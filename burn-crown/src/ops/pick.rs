@@ -3,7 +3,7 @@
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::region::power_norm;
-use super::{Contribution, Interval, Operator, Region, Step, homogeneous};
+use super::{Contribution, Interval, Operator, Region, Step, Window, Windowed, homogeneous};
 use crate::tensor::AnyTensor;
 
 /// Each output element of an image is one input element of it.
@@ -107,6 +107,20 @@ impl Pick {
 }
 
 impl Operator for Pick {
+    fn window(&self, window: &Window, output: &[usize], operands: &[&[usize]]) -> Option<Windowed> {
+        let [indices] = self.0.indices.as_slice() else {
+            return None;
+        };
+        let places = window.places(output).map(|element| indices[element]);
+        let places: Vec<usize> = places.collect();
+        let input = operands[0];
+        let read = Window::around(&places, input)?;
+        let inside = places.iter().map(|&place| read.place(place, input));
+        let features = window.shape(1)[1..].to_vec();
+        let pick = Self::new(vec![inside.collect()], features);
+        Some(Windowed::by(pick, vec![Some(read)]))
+    }
+
     fn is_exact(&self) -> bool {
         true
     }

@@ -2,7 +2,7 @@
 
 use super::hull::{self, Point};
 use super::lines::Lines;
-use super::{Interval, Operator, Region, Step};
+use super::{Interval, Operator, Region, Step, Window, Windowed};
 use crate::tensor::AnyTensor;
 
 /// A function of one variable, element by element, that is a straight line on each of a few parts of
@@ -112,6 +112,15 @@ impl PiecewiseLinear {
 }
 
 impl Operator for PiecewiseLinear {
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
+    }
+
     fn is_affine(&self) -> bool {
         false
     }

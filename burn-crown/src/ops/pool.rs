@@ -4,7 +4,7 @@ use burn::tensor::ops::ConvOptions;
 
 use super::kernel::Movement;
 use super::region::power_norm;
-use super::{Contribution, Interval, Operator, Region, Step, homogeneous};
+use super::{Contribution, Interval, Operator, Region, Step, Window, Windowed, homogeneous};
 use crate::tensor::AnyTensor;
 
 /// Average pooling over `[B, C, H, W]`, or over `[B, C, L]` as a pooling of height 1.
@@ -71,6 +71,29 @@ impl AvgPool {
 }
 
 impl Operator for AvgPool {
+    fn window(&self, window: &Window, output: &[usize], operands: &[&[usize]]) -> Option<Windowed> {
+        let first = 4 - window.rank();
+        let mut read = window.clone();
+        for dim in 2..window.rank() {
+            let at = dim - 2 + first;
+            let (start, end) = window.range(dim);
+            // Places in the padded input.
+            let [start, end] = [start, end - 1].map(|place| place * self.stride[at]);
+            let (before, end) = (self.padding[at], end + self.kernel[at]);
+            if start < before || end > before + operands[0][dim] {
+                // What the border weighs depends on where it is.
+                return Windowed::whole(window, output, operands);
+            }
+            read = read.with(dim, (start - before, end - before));
+        }
+        let pool = Self {
+            padding: [0, 0],
+            ceil_mode: false,
+            ..*self
+        };
+        Some(Windowed::by(pool, vec![Some(read)]))
+    }
+
     fn terms(&self, _shapes: &[&[usize]], _output: &[usize]) -> usize {
         // Twice: the weights of the windows are pooled as well.
         2 * self.kernel[0] * self.kernel[1] + 16

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::lines::rows;
 use super::precision::copies;
-use super::{Contribution, Interval, Operator, Region, Rounded, Roundings, Step};
+use super::{Contribution, Interval, Operator, Region, Rounded, Roundings, Step, Window, Windowed};
 use crate::tensor::{AnyTensor, Factors};
 
 /// `left · right`, element by element with broadcasting, both perturbed.
@@ -14,6 +14,15 @@ pub(crate) struct Product;
 impl Operator for Product {
     fn for_several(&self) -> Option<Arc<dyn Operator>> {
         Some(Arc::new(Self))
+    }
+
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
     }
 
     fn is_affine(&self) -> bool {

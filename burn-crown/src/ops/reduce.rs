@@ -1,7 +1,9 @@
 //! Sums and means over dims.
 
 use super::region::power_norm;
-use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step, homogeneous};
+use super::{
+    Contribution, Interval, Operand, Operator, Refusal, Region, Step, Window, Windowed, homogeneous,
+};
 use crate::tensor::AnyTensor;
 
 /// `factor · Σ x` over dims, which stay with size 1: a sum for factor 1, a mean for `1/n`.
@@ -15,6 +17,18 @@ impl Operator for Reduce {
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         (operands[0].perturbed && self.dims.contains(&0))
             .then(|| Refusal::mixes_batch("the batch is summed over"))
+    }
+
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        let size = |&dim: &usize| (dim, (0, operands[0][dim]));
+        let read = self.dims.iter().map(size);
+        let read = read.fold(window.clone(), |read, (dim, all)| read.with(dim, all));
+        Some(Windowed::same(vec![Some(read)]))
     }
 
     fn terms(&self, shapes: &[&[usize]], _output: &[usize]) -> usize {

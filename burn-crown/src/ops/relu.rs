@@ -1,7 +1,7 @@
 //! The rectifier.
 
 use super::lines::{Line, Lines};
-use super::{Band, Interval, Operator, Region, Rounded, Roundings, Step};
+use super::{Band, Interval, Operator, Region, Rounded, Roundings, Step, Window, Windowed};
 use crate::bound::LowerSlope;
 use crate::tensor::{AnyMask, AnyTensor};
 
@@ -47,6 +47,15 @@ impl Relaxation {
 }
 
 impl Operator for Relu {
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
+    }
+
     fn is_affine(&self) -> bool {
         false
     }

@@ -1,7 +1,9 @@
 //! The choice between two values by a constant mask.
 
 use super::precision::copies;
-use super::{Ball, Contribution, Interval, Operand, Operator, Refusal, Region, Step};
+use super::{
+    Ball, Contribution, Interval, Operand, Operator, Refusal, Region, Step, Window, Windowed,
+};
 use crate::tensor::AnyTensor;
 
 /// Operands `x`, `mask` and `value`, which broadcast: `value` where the mask is 1, `x` where it is
@@ -26,6 +28,15 @@ impl Operator for Select {
         operands[1]
             .perturbed
             .then(|| Refusal::unsupported("its mask depends on the perturbed input"))
+    }
+
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
     }
 
     fn is_exact(&self) -> bool {

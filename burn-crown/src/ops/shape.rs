@@ -2,7 +2,8 @@
 
 use super::precision::copies;
 use super::{
-    Contribution, Interval, Operand, Operator, Refusal, Region, Step, homogeneous, perturbed,
+    Contribution, Interval, Operand, Operator, Refusal, Region, Step, Window, Windowed,
+    homogeneous, perturbed,
 };
 use crate::tensor::AnyTensor;
 
@@ -24,7 +25,34 @@ pub(crate) struct Expand {
     pub(crate) shape: Vec<usize>,
 }
 
+impl Reshape {
+    /// The window of the input, where the two shapes differ by dims of size 1 alone.
+    fn same_dims(window: &Window, output: &[usize], input: &[usize]) -> Option<Window> {
+        let long = |shape: &[usize]| -> Vec<usize> {
+            let dims = 1..shape.len();
+            dims.filter(|&dim| shape[dim] != 1).collect()
+        };
+        let (from, to) = (long(output), long(input));
+        let sizes = |shape: &[usize], dims: &[usize]| -> Vec<usize> {
+            dims.iter().map(|&dim| shape[dim]).collect()
+        };
+        let alike = sizes(output, &from) == sizes(input, &to);
+        let pairs = from.into_iter().zip(to);
+        alike.then(|| {
+            pairs.fold(Window::whole(input), |read, (from, to)| {
+                read.with(to, window.range(from))
+            })
+        })
+    }
+}
+
 impl Operator for Reshape {
+    fn window(&self, window: &Window, output: &[usize], operands: &[&[usize]]) -> Option<Windowed> {
+        Self::same_dims(window, output, operands[0])
+            .map(|read| Windowed::same(vec![Some(read)]))
+            .or_else(|| Windowed::whole(window, output, operands))
+    }
+
     fn is_exact(&self) -> bool {
         true
     }
@@ -62,6 +90,19 @@ impl Operator for Permute {
             .then(|| Refusal::mixes_batch("the batch dim is moved"))
     }
 
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        _operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        let mut read = window.clone();
+        for (to, &from) in self.axes.iter().enumerate().skip(1) {
+            read = read.with(from, window.range(to));
+        }
+        Some(Windowed::same(vec![Some(read)]))
+    }
+
     fn is_exact(&self) -> bool {
         true
     }
@@ -97,6 +138,15 @@ impl Operator for Expand {
         (input.perturbed
             && (input.shape.len() != self.shape.len() || input.shape[0] != self.shape[0]))
             .then(|| Refusal::mixes_batch("the batch dim is repeated"))
+    }
+
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
     }
 
     fn is_exact(&self) -> bool {

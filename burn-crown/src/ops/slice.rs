@@ -2,7 +2,9 @@
 
 use burn::backend;
 
-use super::{Contribution, Interval, Operand, Operator, Refusal, Region, Step, perturbed};
+use super::{
+    Contribution, Interval, Operand, Operator, Refusal, Region, Step, Window, Windowed, perturbed,
+};
 use crate::tensor::AnyTensor;
 
 /// A range of each dim, with a step that may be negative.
@@ -19,6 +21,18 @@ impl Slice {
             ranges: (0..shape.len())
                 .map(|dim| ranges.get(dim).copied().unwrap_or(whole))
                 .collect(),
+        }
+    }
+
+    /// The elements of a window.
+    pub(crate) fn of_window(window: &Window, shape: &[usize]) -> Self {
+        let ranges = (1..shape.len()).map(|dim| {
+            let (start, end) = window.range(dim);
+            backend::Slice::new(start as isize, Some(end as isize), 1)
+        });
+        let whole = backend::Slice::full();
+        Self {
+            ranges: std::iter::once(whole).chain(ranges).collect(),
         }
     }
 
@@ -59,6 +73,20 @@ impl Operator for Slice {
     fn refuse(&self, operands: &[Operand]) -> Option<Refusal> {
         (operands[0].perturbed && !self.takes_all_rows(operands[0].shape[0]))
             .then(|| Refusal::mixes_batch("it takes a part of the batch, or reverses it"))
+    }
+
+    fn window(&self, window: &Window, output: &[usize], operands: &[&[usize]]) -> Option<Windowed> {
+        let mut read = window.clone();
+        for (dim, range) in self.ranges.iter().enumerate().skip(1) {
+            if range.step() != 1 {
+                return Windowed::whole(window, output, operands);
+            }
+            let first = range.to_range(operands[0][dim]).start;
+            let (start, end) = window.range(dim);
+            read = read.with(dim, (first + start, first + end));
+        }
+        let none_left_out = Self::new(&[], output);
+        Some(Windowed::by(none_left_out, vec![Some(read)]))
     }
 
     fn is_exact(&self) -> bool {

@@ -1,6 +1,6 @@
 //! What is known of a value beforehand.
 
-use super::{Contribution, Interval, Operator, Region, Step, perturbed};
+use super::{Contribution, Interval, Operator, Region, Step, Window, Windowed, perturbed};
 use crate::tensor::AnyTensor;
 
 /// How far rounding may take a value out of its range, relative to the range's ends.
@@ -23,6 +23,15 @@ impl Within {
 }
 
 impl Operator for Within {
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
+    }
+
     fn is_exact(&self) -> bool {
         true
     }

@@ -25,8 +25,8 @@ pub(crate) fn evaluate<M: Bounded>(
             Source::Input(index) => inputs[*index].clone(),
             Source::Parameter(position) => parameters[*position].for_node(&node.shape),
             Source::Constant(data) => AnyTensor::from_data_like(data.clone(), &inputs[0]),
-            Source::Operator { .. } | Source::Computed => {
-                unreachable!("an operator is no leaf, and a recorded graph has no computed ones")
+            Source::Operator { .. } | Source::Known => {
+                unreachable!("an operator is no leaf, and a recorded graph has none that are known by a region")
             }
         });
         if value.shape() != node.shape {

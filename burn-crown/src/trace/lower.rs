@@ -244,7 +244,7 @@ impl Lowering<'_> {
     ) -> usize {
         self.images.push(match &source {
             Source::Input(_) => true,
-            Source::Parameter(_) | Source::Constant(_) | Source::Computed => false,
+            Source::Parameter(_) | Source::Constant(_) | Source::Known => false,
             Source::Operator { inputs, .. } => inputs.iter().any(|&input| self.images[input]),
         });
         self.nodes.push(Node {

@@ -32,7 +32,7 @@ use accuracy::Accuracy;
 use std::fmt::Debug;
 
 use super::lines::Lines;
-use super::{Interval, Operator, Region, Rounded, Roundings, Step};
+use super::{Interval, Operator, Region, Rounded, Roundings, Step, Window, Windowed};
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// A part of the line on which a function is convex or concave; straight is both.
@@ -138,6 +138,15 @@ impl<C: Curve> Elementwise<C> {
 }
 
 impl<C: Curve> Operator for Elementwise<C> {
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
+    }
+
     fn is_affine(&self) -> bool {
         false
     }

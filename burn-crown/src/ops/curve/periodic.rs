@@ -6,7 +6,7 @@ use super::accuracy::{ALLOWANCE, LineRoundings, steep};
 use super::turns::Moved;
 use super::{Curve, Piece, support};
 use crate::ops::lines::{Line, Lines};
-use crate::ops::{Interval, Operator, Region, Rounded, Roundings, Step};
+use crate::ops::{Interval, Operator, Region, Rounded, Roundings, Step, Window, Windowed};
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// `sin(x + phase)`.
@@ -70,6 +70,15 @@ impl Curve for TwoTurns {
 }
 
 impl Operator for Sine {
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
+    }
+
     fn is_affine(&self) -> bool {
         false
     }
@@ -170,6 +179,15 @@ impl Tan {
 }
 
 impl Operator for Tan {
+    fn window(
+        &self,
+        window: &Window,
+        _output: &[usize],
+        operands: &[&[usize]],
+    ) -> Option<Windowed> {
+        Windowed::element_wise(window, operands)
+    }
+
     fn is_affine(&self) -> bool {
         false
     }

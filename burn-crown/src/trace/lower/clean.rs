@@ -15,7 +15,7 @@ impl Lowering<'_> {
                     inputs: inputs.iter().map(|&input| self.clean_node(input)).collect(),
                 },
                 Source::Parameter(position) => Source::Parameter(*position),
-                Source::Constant(_) | Source::Computed => {
+                Source::Constant(_) | Source::Known => {
                     unreachable!("a constant is not perturbed")
                 }
             };
