@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use crown_ibp::memory;
 use crown_ibp::terminal::{complain, say};
 
 use crate::arguments::{CheckArguments, Command, CommandLine, Job, TableArguments};
@@ -12,6 +13,7 @@ use crate::{measure, record, run, table};
 
 /// Runs the command line, and prints what is wrong.
 pub fn main() -> ExitCode {
+    memory::keep_freed();
     let command = CommandLine::parse().command;
     let done = match &command {
         Command::Run(arguments) => run::run(arguments),

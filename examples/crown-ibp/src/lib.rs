@@ -17,6 +17,7 @@
 //! | [`certificates`] | files of certificates, and checking them |
 //! | [`device`] | the devices that the command line names |
 //! | [`learning_rate`] | the learning rate, epoch by epoch |
+//! | [`memory`] | what the allocator does with memory that is given back |
 //! | [`progress`], [`report`], [`terminal`] | what the user sees |
 //! | [`program`] | the sub-commands `train`, `eval`, `verify-certificate` and `export` |
 
@@ -26,6 +27,7 @@ pub mod data;
 pub mod device;
 pub mod evaluation;
 pub mod learning_rate;
+pub mod memory;
 pub mod models;
 pub mod precision;
 pub mod program;

@@ -102,14 +102,9 @@ impl Work<5, 4> for ConvolutionGradient {
             })
             .collect();
         // In one order, whichever thread was first.
-        let parts_of: [fn(&Sums<E>) -> &[E]; 3] = [
-            |sums| &sums.weights,
-            |sums| &sums.bias,
-            |sums| &sums.channels,
-        ];
-        for (space, part) in totals.into_iter().zip(parts_of) {
+        for (index, space) in totals.into_iter().enumerate() {
             for (at, out) in space.iter_mut().enumerate() {
-                let parts = parts.iter().map(|sums| part(sums)[at]);
+                let parts = parts.iter().map(|sums| sums.parts()[index][at]);
                 out.write(parts.fold(E::ZERO, |sum, part| sum + part));
             }
         }
@@ -228,6 +223,12 @@ struct Sums<E> {
     weights: Vec<E>,
     bias: Vec<E>,
     channels: Vec<E>,
+}
+
+impl<E> Sums<E> {
+    fn parts(&self) -> [&[E]; 3] {
+        [&self.weights, &self.bias, &self.channels]
+    }
 }
 
 /// Writes the gradient of the rows, if there is space for it, and adds to those of the others.

@@ -3,6 +3,10 @@
     unsafe_code,
     reason = "of the macro that chooses the processor's vectors"
 )]
+#![allow(
+    clippy::extra_unused_type_parameters,
+    reason = "the compiler makes vectors of the loops, for the processor that the parameter names"
+)]
 
 use macerator::{Simd, with_simd};
 use rayon::prelude::*;

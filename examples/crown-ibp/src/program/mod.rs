@@ -20,6 +20,7 @@ use arguments::Command;
 use session::Session;
 
 use crate::data::CustomDataset;
+use crate::memory;
 use crate::models::Architecture;
 use crate::terminal::complain;
 
@@ -27,6 +28,7 @@ use crate::terminal::complain;
 ///
 /// See [`run`] for the models and datasets.
 pub fn main<A: Architecture>(datasets: &'static [CustomDataset]) -> ExitCode {
+    memory::keep_freed();
     match run::<A>(CommandLine::parse(), datasets) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
