@@ -59,6 +59,28 @@ fn is_exact(known: &mut Intervals, index: usize) -> bool {
 
 /// How many specification rows fit under the memory limit at once.
 pub(super) fn rows_at_once(graph: &Graph, target: usize, config: &BoundConfig) -> usize {
+    rows_within(graph, target, config.memory_limit_or_default())
+}
+
+/// How many rows a pass for pre-activations has, beside `like`: as many as fit under the limit. Where
+/// the processor computes, they also are no more than it has near itself from one step to the next.
+pub(super) fn rows_of_pass(
+    graph: &Graph,
+    target: usize,
+    config: &BoundConfig,
+    like: &AnyTensor,
+) -> usize {
+    let mut limit = config.memory_limit_or_default();
+    if like.lies_in_memory() {
+        limit = limit.min(rayon::current_num_threads() * NEAR_A_THREAD);
+    }
+    rows_within(graph, target, limit)
+}
+
+/// The memory, in bytes, of the rows that a thread works on.
+const NEAR_A_THREAD: usize = 1 << 24;
+
+fn rows_within(graph: &Graph, target: usize, limit: usize) -> usize {
     let reached = graph.ancestors(target);
     let widest = (0..=target)
         .filter(|&index| reached[index] && graph.nodes[index].perturbed)
@@ -67,7 +89,6 @@ pub(super) fn rows_at_once(graph: &Graph, target: usize, config: &BoundConfig) -
         .unwrap_or(1);
     let row = graph.batch * widest * size_of::<f32>() * COPIES;
     let workspace = graph.workspace(target) * size_of::<f32>();
-    let limit = config.memory_limit_or_default();
     // Half of the limit is the rows' own: fewer rows at once would not make the rest smaller.
     let left = limit - workspace.min(limit / 2);
     (left / row.max(1)).max(1)
@@ -135,7 +156,7 @@ pub(super) fn bound_in_whole(
     let device = like.device().inner();
     let zeros = AnyTensor::zeros(&[open.images.len(), open.features], like);
     let mut found = Interval::of(zeros);
-    let chunk = rows_at_once(&known.graph, index, config).div_ceil(2);
+    let chunk = rows_of_pass(&known.graph, index, config, like).div_ceil(2);
     for start in (0..open.width).step_by(chunk) {
         let end = (start + chunk).min(open.width);
         let (picked, valid) = open.columns(start, end);

@@ -80,6 +80,16 @@ impl AnyTensor {
         Device::new(self.0.device())
     }
 
+    /// Whether the values are in the machine's memory, for its processor to compute with.
+    pub(crate) fn lies_in_memory(&self) -> bool {
+        #[cfg(any(feature = "flex", feature = "tch"))]
+        {
+            native::in_memory(&self.0.kind)
+        }
+        #[cfg(not(any(feature = "flex", feature = "tch")))]
+        false
+    }
+
     pub(crate) fn full(shape: &[usize], value: f64, like: &Self) -> Self {
         Self(Dispatch::float_full(
             Shape::from(shape.to_vec()),

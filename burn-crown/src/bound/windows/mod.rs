@@ -14,7 +14,7 @@ mod tiles;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::BoundConfig;
-use super::crown::{bound_elements, rows_at_once};
+use super::crown::{bound_elements, rows_of_pass};
 use super::intervals::Intervals;
 use super::open::Open;
 use crate::ops::{Interval, Window};
@@ -107,7 +107,8 @@ impl Found {
             .map(|places| places.iter().map(|&at| window.place(at, shape)).collect())
             .collect();
         // Each row twice, for both bounds.
-        let most = (rows_at_once(crop.graph(), crop.target(), config) / 2).max(1);
+        let most = rows_of_pass(crop.graph(), crop.target(), config, known.like()) / 2;
+        let most = most.max(1);
         let (rows, _) = Lanes::best(places.iter().map(Vec::len), most);
         let features = known.graph.features(index);
         let all: Vec<usize> = window.places(shape).collect();

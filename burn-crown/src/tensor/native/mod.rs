@@ -89,7 +89,7 @@ pub(super) fn has_loops(tensors: &[&AnyTensor]) -> bool {
         reason = "Burn will give up libtorch; until then it is supported here"
     )
 )]
-fn in_memory(kind: &DispatchTensorKind) -> bool {
+pub(super) fn in_memory(kind: &DispatchTensorKind) -> bool {
     match kind {
         DispatchTensorKind::Autodiff(inner) => in_memory(inner),
         #[cfg(feature = "flex")]
