@@ -130,7 +130,8 @@ const FEW_ROWS: usize = 8;
 #[cfg(any(feature = "flex", feature = "tch"))]
 fn many_rows(x: &AnyTensor, weight: &AnyTensor, bias: Option<&AnyTensor>) -> bool {
     let tensors: Vec<&AnyTensor> = [x, weight].into_iter().chain(bias).collect();
-    x.shape()[0] >= FEW_ROWS && super::native::has_loops(&tensors)
+    let weights: usize = weight.shape().iter().product();
+    x.shape()[0] >= FEW_ROWS && weights > 0 && super::native::has_loops(&tensors)
 }
 
 impl Convolve<1> for Dims<1> {
