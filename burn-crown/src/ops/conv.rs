@@ -2,8 +2,8 @@
 
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
-use super::Window;
 use super::kernel::{Movement, largest_of_channels};
+use super::{Interval, Window};
 use crate::tensor::{AnyTensor, Convolve, Dims};
 
 /// The weights are `[O, C / groups, ...]`.
@@ -13,6 +13,12 @@ where
 {
     fn apply(&self, x: AnyTensor, weight: AnyTensor, bias: Option<AnyTensor>) -> AnyTensor {
         Dims::conv(x, weight, bias, self.clone())
+    }
+
+    fn apply_to_box(&self, x: Interval, weight: AnyTensor, bias: Option<AnyTensor>) -> Interval {
+        let ends = [x.lower, x.upper];
+        let [lower, upper] = Dims::conv_of_boxes(ends, weight, bias, self.clone());
+        Interval { lower, upper }
     }
 
     fn adjoint(
@@ -100,6 +106,12 @@ where
 {
     fn apply(&self, x: AnyTensor, weight: AnyTensor, bias: Option<AnyTensor>) -> AnyTensor {
         Dims::conv_transpose(x, weight, bias, self.clone())
+    }
+
+    fn apply_to_box(&self, x: Interval, weight: AnyTensor, bias: Option<AnyTensor>) -> Interval {
+        let ends = [x.lower, x.upper];
+        let [lower, upper] = Dims::conv_transpose_of_boxes(ends, weight, bias, self.clone());
+        Interval { lower, upper }
     }
 
     fn adjoint(

@@ -18,6 +18,9 @@ pub(crate) trait Movement: Debug + Send + Sync {
     /// The product, `[B, C, ...]` to `[B, O, ...]`.
     fn apply(&self, x: AnyTensor, weight: AnyTensor, bias: Option<AnyTensor>) -> AnyTensor;
 
+    /// The smallest boxes around the products of all points of boxes.
+    fn apply_to_box(&self, x: Interval, weight: AnyTensor, bias: Option<AnyTensor>) -> Interval;
+
     /// The adjoint of the product: a form `[B·S, O, ...]` on the output to one on an input whose dims
     /// after the channels have `size`, and what the bias `[O]` adds to it, `[B·S]`.
     fn adjoint(
@@ -106,6 +109,9 @@ impl<M: Movement + 'static> Operator for Kernel<M> {
     fn interval(&self, inputs: &[Region]) -> Region {
         let weight = inputs[1].fixed();
         let bias = inputs.get(2).map(Region::fixed);
+        if let Region::Box(interval) = &inputs[0] {
+            return Region::Box(self.0.apply_to_box(interval.clone(), weight, bias));
+        }
         inputs[0].affine(
             |x| self.0.apply(x, weight.clone(), bias.clone()),
             |radius, q| self.dual_norm(radius, weight.clone(), q),

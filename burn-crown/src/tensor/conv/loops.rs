@@ -121,15 +121,15 @@ const CACHE: usize = 1 << 20;
 /// How many rows are side by side, and how many channels of the result are computed together: their
 /// sums are to stay in the processor's registers.
 #[derive(Clone, Copy, Debug)]
-struct Shape {
+pub(super) struct Shape {
     lanes: usize,
-    vectors: usize,
-    widest: usize,
+    pub(super) vectors: usize,
+    pub(super) widest: usize,
 }
 
 impl Shape {
     /// For products of this geometry and of its adjoint, with so many rows.
-    fn of<E: Number>(geometry: &Geometry, rows: usize) -> Self {
+    pub(super) fn of<E: Number>(geometry: &Geometry, rows: usize) -> Self {
         let lanes = lanes(E::ZERO);
         let sums = if lanes * size_of::<E>() >= 64 { 16 } else { 8 };
         // Few channels need many rows for as many sums as there are registers; but what a block of
@@ -151,7 +151,7 @@ impl Shape {
         }
     }
 
-    fn rows_of_a_task(self, rows: usize) -> usize {
+    pub(super) fn rows_of_a_task(self, rows: usize) -> usize {
         let block = self.lanes * self.vectors;
         rows.div_ceil(block).div_ceil(TASKS) * block
     }
@@ -279,7 +279,7 @@ fn convolve_back<'a, S: Simd, E: Number, const R: usize>(
 
 /// Adds the sums over places of each channel, with a weight for each row.
 #[inline(always)]
-fn add_places<S: Simd, E: Number, const R: usize>(
+pub(super) fn add_places<S: Simd, E: Number, const R: usize>(
     lanes: &[Lanes<S, E, R>],
     weights: &Lanes<S, E, R>,
     sums: &mut [E],
@@ -300,7 +300,7 @@ fn add_places<S: Simd, E: Number, const R: usize>(
 
 impl Geometry {
     /// The rows of an input and an output of so many elements.
-    fn rows(&self, inputs: usize, outputs: usize) -> usize {
+    pub(super) fn rows(&self, inputs: usize, outputs: usize) -> usize {
         let rows = inputs / self.inputs();
         assert_eq!(
             [inputs, outputs],

@@ -6,6 +6,10 @@
 //! it is Burn's operations. Both are tested against each other.
 
 #[cfg(any(feature = "flex", feature = "tch"))]
+mod box_extension;
+#[cfg(any(feature = "flex", feature = "tch"))]
+mod box_loops;
+#[cfg(any(feature = "flex", feature = "tch"))]
 mod extension;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod geometry;
@@ -62,6 +66,42 @@ pub(crate) trait Convolve<const N: usize> {
         Self::composed_transpose(x, weight, bias, options)
     }
 
+    /// The ends of the smallest boxes around what [`conv`](Self::conv) makes of all points of boxes,
+    /// given by their lower and upper ends.
+    fn conv_of_boxes(
+        ends: [AnyTensor; 2],
+        weight: AnyTensor,
+        bias: Option<AnyTensor>,
+        options: ConvOptions<N>,
+    ) -> [AnyTensor; 2] {
+        #[cfg(any(feature = "flex", feature = "tch"))]
+        if many_rows(&ends[0], &weight, bias.as_ref()) {
+            let geometry = geometry::Geometry::of_conv(&ends[0].shape(), &weight.shape(), &options);
+            return box_extension::box_convolution(ends, weight, bias, geometry);
+        }
+        around_boxes(ends, weight, bias, |x, weight, bias| {
+            Self::composed(x, weight, bias, options.clone())
+        })
+    }
+
+    /// The same for [`conv_transpose`](Self::conv_transpose).
+    fn conv_transpose_of_boxes(
+        ends: [AnyTensor; 2],
+        weight: AnyTensor,
+        bias: Option<AnyTensor>,
+        options: ConvTransposeOptions<N>,
+    ) -> [AnyTensor; 2] {
+        #[cfg(any(feature = "flex", feature = "tch"))]
+        if many_rows(&ends[0], &weight, bias.as_ref()) {
+            let shape = ends[0].shape();
+            let geometry = geometry::Geometry::of_transposed(&shape, &weight.shape(), &options);
+            return box_extension::box_convolution(ends, weight, bias, geometry);
+        }
+        around_boxes(ends, weight, bias, |x, weight, bias| {
+            Self::composed_transpose(x, weight, bias, options.clone())
+        })
+    }
+
     /// [`conv`](Self::conv) without bias, and for each row the sum `[B]` of the elements of `x`, each
     /// times the weight of its channel, `[C]`. Something must be made of both, or of the result alone.
     fn conv_with_sums(
@@ -110,6 +150,20 @@ pub(crate) trait Convolve<const N: usize> {
         bias: Option<AnyTensor>,
         options: ConvTransposeOptions<N>,
     ) -> AnyTensor;
+}
+
+/// The ends of boxes under an operator, by centre and radius.
+fn around_boxes(
+    [lower, upper]: [AnyTensor; 2],
+    weight: AnyTensor,
+    bias: Option<AnyTensor>,
+    apply: impl Fn(AnyTensor, AnyTensor, Option<AnyTensor>) -> AnyTensor,
+) -> [AnyTensor; 2] {
+    let center = lower.clone().add(upper.clone()).mul_scalar(0.5);
+    let radius = upper.sub(lower).mul_scalar(0.5);
+    let center = apply(center, weight.clone(), bias);
+    let radius = apply(radius, weight.abs(), None);
+    [center.clone().sub(radius.clone()), center.add(radius)]
 }
 
 /// The sums `[B]` of `[B, C, ...]` with weights of the channels, `[C]`.

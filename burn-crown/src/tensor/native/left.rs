@@ -11,7 +11,7 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend};
+use burn::backend::{Autodiff, Backend, TensorMetadata};
 
 /// The gradient of a second output, once it is known.
 pub(in crate::tensor) struct Left<B: Backend>(Arc<Mutex<Option<FloatTensor<B>>>>);
@@ -27,15 +27,40 @@ impl<B: Backend> Left<B> {
     }
 
     /// Records a second output, whose gradient is left for the step of the first one. Something must
-    /// be made of the first as well: without a gradient its step is not made.
+    /// be made of the first as well: a step is not made without a gradient.
     pub(in crate::tensor) fn record<C: CheckpointStrategy>(
         self,
         first: &FloatTensor<Autodiff<B, C>>,
         second: FloatTensor<B>,
     ) -> FloatTensor<Autodiff<B, C>> {
+        self.record_with::<C>(None, first, second)
+    }
+
+    /// The same where nothing may be made of the first: its gradient is then a single zero, of its
+    /// rank.
+    pub(in crate::tensor) fn record_alone<C: CheckpointStrategy>(
+        self,
+        first: &FloatTensor<Autodiff<B, C>>,
+        second: FloatTensor<B>,
+    ) -> FloatTensor<Autodiff<B, C>> {
+        let rank = first.primitive().shape().num_dims();
+        let zero = B::float_zeros(
+            vec![1; rank].into(),
+            &second.device(),
+            second.dtype().into(),
+        );
+        self.record_with::<C>(Some(zero), first, second)
+    }
+
+    fn record_with<C: CheckpointStrategy>(
+        self,
+        zero: Option<FloatTensor<B>>,
+        first: &FloatTensor<Autodiff<B, C>>,
+        second: FloatTensor<B>,
+    ) -> FloatTensor<Autodiff<B, C>> {
         let step = LeftStep.prepare::<C>([first.node()]);
         match step.compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => prepared.finish(self, second),
+            OpsKind::Tracked(prepared) => prepared.finish((self, zero), second),
             OpsKind::UnTracked(prepared) => prepared.finish(second),
         }
     }
@@ -58,11 +83,16 @@ impl<B: Backend> Debug for Left<B> {
 struct LeftStep;
 
 impl<B: Backend> Backward<B, 1> for LeftStep {
-    type State = Left<B>;
+    /// Where the gradient is left, and what the first output has as one in any case.
+    type State = (Left<B>, Option<FloatTensor<B>>);
 
-    fn backward(self, ops: Ops<Left<B>, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let outer = grads.consume::<B>(&ops.node);
-        let mut left = ops.state.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *left = Some(outer);
+        let (left, zero) = ops.state;
+        *left.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(outer);
+        let [parent] = ops.parents;
+        if let (Some(parent), Some(zero)) = (parent, zero) {
+            grads.register::<B>(parent.id, zero);
+        }
     }
 }

@@ -8,7 +8,7 @@ mod left;
 mod libtorch;
 
 use std::mem::MaybeUninit;
-use std::ops::{Add, AddAssign, Mul};
+use std::ops::{Add, AddAssign, Mul, Sub};
 use std::sync::OnceLock;
 
 use burn::backend::tensor::FloatTensor;
@@ -30,21 +30,25 @@ pub(super) trait Number:
     + Add<Output = Self>
     + AddAssign
     + Mul<Output = Self>
+    + Sub<Output = Self>
     + VMulAdd
     + ReduceAdd
 {
     const ZERO: Self;
     const ONE: Self;
+    const HALF: Self;
 }
 
 impl Number for f32 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
+    const HALF: Self = 0.5;
 }
 
 impl Number for f64 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
+    const HALF: Self = 0.5;
 }
 
 /// Space for results.

@@ -1,0 +1,270 @@
+//! Convolutions of boxes, on any number of threads: both ends at once, as centre and radius.
+#![allow(
+    unsafe_code,
+    reason = "of the macro that chooses the processor's vectors"
+)]
+
+use macerator::{Simd, with_simd};
+use rayon::prelude::*;
+
+use super::geometry::Geometry;
+use super::lanes::{Lanes, Scratch, gather, scatter};
+use super::loops::{Shape, add_places};
+use super::product::Product;
+use super::weights::WeightGradient;
+use crate::tensor::native::{Number, Space, Work};
+
+/// Inputs: the lower and the upper ends of rows, weights, a bias or nothing. Outputs: the ends of the
+/// smallest boxes around the results.
+pub(super) struct BoxConvolution(pub(super) Geometry);
+
+/// Inputs: the ends of rows, weights, and the gradients of the outputs' ends, of which one may be
+/// missing. Outputs: the gradients of the ends, the weights and the bias; one for which there is no
+/// space is left out.
+pub(super) struct BoxGradient(pub(super) Geometry);
+
+/// The products with the weights, and with their absolute values.
+struct Products<E> {
+    signed: Product<E>,
+    absolute: Product<E>,
+}
+
+impl<E: Number> Products<E> {
+    fn new(geometry: &Geometry, weights: &[E], widest: usize) -> Self {
+        let absolute: Vec<E> = weights
+            .iter()
+            .map(|&weight| sign(weight) * weight)
+            .collect();
+        Self {
+            signed: Product::new(geometry, weights, widest),
+            absolute: Product::new(geometry, &absolute, widest),
+        }
+    }
+}
+
+/// 1, -1, or 0; what is not a number stays so in a product with it.
+fn sign<E: Number>(weight: E) -> E {
+    if weight < E::ZERO {
+        E::ZERO - E::ONE
+    } else if weight == E::ZERO {
+        E::ZERO
+    } else {
+        E::ONE
+    }
+}
+
+impl Work<4, 2> for BoxConvolution {
+    fn run<E: Number>(
+        self,
+        [lower, upper, weights, bias]: [&[E]; 4],
+        [of_lower, of_upper]: [Space<'_, E>; 2],
+    ) {
+        let geometry = &self.0;
+        assert_eq!([lower.len(), of_lower.len()], [upper.len(), of_upper.len()]);
+        let rows = geometry.rows(lower.len(), of_lower.len());
+        let shape = Shape::of::<E>(geometry, rows);
+        let products = &Products::new(geometry, weights, shape.widest);
+        let rows = shape.rows_of_a_task(rows);
+        let [inputs, outputs] = [geometry.inputs(), geometry.outputs()].map(|each| each * rows);
+        let ends = lower.par_chunks(inputs).zip(upper.par_chunks(inputs));
+        of_lower
+            .par_chunks_mut(outputs)
+            .zip(of_upper.par_chunks_mut(outputs))
+            .zip(ends)
+            .for_each(|((of_lower, of_upper), (lower, upper))| {
+                let (ends, out) = ([lower, upper], [of_lower, of_upper]);
+                match shape.vectors {
+                    1 => convolve::<E, 1>(geometry, products, ends, bias, out),
+                    2 => convolve::<E, 2>(geometry, products, ends, bias, out),
+                    _ => convolve::<E, 4>(geometry, products, ends, bias, out),
+                }
+            });
+    }
+}
+
+impl Work<5, 4> for BoxGradient {
+    fn run<E: Number>(
+        self,
+        [lower, upper, weights, of_lower, of_upper]: [&[E]; 5],
+        [to_lower, to_upper, to_weights, to_bias]: [Space<'_, E>; 4],
+    ) {
+        let geometry = &self.0;
+        let rows = geometry.rows(lower.len(), of_lower.len().max(of_upper.len()));
+        assert_eq!(lower.len(), upper.len());
+        for grad in [of_lower, of_upper] {
+            assert!(grad.is_empty() || grad.len() == rows * geometry.outputs());
+        }
+        let shape = Shape::of::<E>(geometry, rows);
+        let back = &Back {
+            geometry,
+            products: Products::new(&geometry.adjoint(), weights, shape.widest),
+            weights: WeightGradient::new(geometry),
+        };
+        let each = shape.rows_of_a_task(rows);
+        let [inputs, outputs] = [geometry.inputs(), geometry.outputs()].map(|all| all * each);
+        let mut grads = [of_lower, of_upper].map(|grad| grad.chunks(outputs));
+        let mut spaces = [to_lower, to_upper].map(|space| space.chunks_mut(inputs));
+        let tasks: Vec<_> = lower
+            .chunks(inputs)
+            .zip(upper.chunks(inputs))
+            .map(|(lower, upper)| {
+                let rows = Rows {
+                    ends: [lower, upper],
+                    grads: grads.each_mut().map(|grad| grad.next().unwrap_or_default()),
+                };
+                let spaces = spaces.each_mut();
+                (rows, spaces.map(|space| space.next().unwrap_or_default()))
+            })
+            .collect();
+        let parts: Vec<Sums<E>> = tasks
+            .into_par_iter()
+            .map(|(rows, spaces)| {
+                let mut sums = Sums {
+                    center: vec![E::ZERO; to_weights.len()],
+                    radius: vec![E::ZERO; to_weights.len()],
+                    bias: vec![E::ZERO; to_bias.len()],
+                };
+                match shape.vectors {
+                    1 => convolve_back::<E, 1>(back, rows, spaces, &mut sums),
+                    2 => convolve_back::<E, 2>(back, rows, spaces, &mut sums),
+                    _ => convolve_back::<E, 4>(back, rows, spaces, &mut sums),
+                }
+                sums
+            })
+            .collect();
+        // In one order, whichever thread was first.
+        let total = |part: &dyn Fn(&Sums<E>) -> E| {
+            let parts = parts.iter().map(part);
+            parts.fold(E::ZERO, |sum, part| sum + part)
+        };
+        for (at, out) in to_weights.iter_mut().enumerate() {
+            let radius = total(&|sums| sums.radius[at]);
+            out.write(total(&|sums| sums.center[at]) + sign(weights[at]) * radius);
+        }
+        for (at, out) in to_bias.iter_mut().enumerate() {
+            out.write(total(&|sums| sums.bias[at]));
+        }
+    }
+}
+
+/// Makes of two ends their half sum and half difference, or of these the ends again: each pair
+/// `[a, b]` becomes `[(a + b) scale, (b − a) scale]`.
+#[inline(always)]
+fn mix<S: Simd, E: Number, const R: usize>(
+    a: &mut [Lanes<S, E, R>],
+    b: &mut [Lanes<S, E, R>],
+    scale: E,
+) {
+    let (scale, minus) = (scale.splat(), (E::ZERO - scale).splat());
+    let zero = E::ZERO.splat();
+    for (a, b) in a.iter_mut().zip(b) {
+        for part in 0..R {
+            let (lower, upper) = (a[part], b[part]);
+            let half = upper.mul_add(scale, zero);
+            a[part] = lower.mul_add(scale, half);
+            b[part] = lower.mul_add(minus, half);
+        }
+    }
+}
+
+/// The ends of rows of the input to those of the output.
+#[with_simd]
+fn convolve<'a, S: Simd, E: Number, const R: usize>(
+    geometry: &Geometry,
+    products: &Products<E>,
+    ends: [&'a [E]; 2],
+    bias: &[E],
+    out: [Space<'a, E>; 2],
+) {
+    let block = R * E::lanes::<S>();
+    let [inputs, outputs] = [geometry.inputs(), geometry.outputs()];
+    let mut scratch = Scratch::take();
+    let sizes = [inputs, inputs, outputs, outputs];
+    let [center, radius, lower, upper] = scratch.lanes::<S, E, R, 4>(sizes);
+    let [first, second] = ends.map(|end| end.chunks(block * inputs));
+    let [of_lower, of_upper] = out.map(|out| out.chunks_mut(block * outputs));
+    for ((first, second), (of_lower, of_upper)) in first.zip(second).zip(of_lower.zip(of_upper)) {
+        gather(first, geometry.input_channels, center);
+        gather(second, geometry.input_channels, radius);
+        mix(center, radius, E::HALF);
+        // Centre and radius of the result, of which the ends are made.
+        products.signed.apply(center, bias, upper);
+        products.absolute.apply(radius, &[], lower);
+        mix(lower, upper, E::ONE);
+        // Now the sum is in the first, and the centre less the radius in the second.
+        scatter(upper, geometry.output_channels, of_lower);
+        scatter(lower, geometry.output_channels, of_upper);
+    }
+}
+
+/// What is taken back through.
+struct Back<'a, E> {
+    geometry: &'a Geometry,
+    products: Products<E>,
+    weights: WeightGradient<'a>,
+}
+
+/// The rows of a task, and the gradients of the ends of their results; one may be empty.
+#[derive(Clone, Copy)]
+struct Rows<'a, E> {
+    ends: [&'a [E]; 2],
+    grads: [&'a [E]; 2],
+}
+
+/// The gradients that are sums over rows: of the weights, of their absolute values, of the bias.
+/// Empty where they are not asked for.
+struct Sums<E> {
+    center: Vec<E>,
+    radius: Vec<E>,
+    bias: Vec<E>,
+}
+
+/// Writes the gradients of the ends, as far as there is space, and adds to the others.
+#[with_simd]
+fn convolve_back<'a, S: Simd, E: Number, const R: usize>(
+    back: &Back<'a, E>,
+    rows: Rows<'a, E>,
+    spaces: [Space<'a, E>; 2],
+    sums: &mut Sums<E>,
+) {
+    let geometry = back.geometry;
+    let block = R * E::lanes::<S>();
+    let [inputs, outputs] = [geometry.inputs(), geometry.outputs()];
+    let mut scratch = Scratch::take();
+    let sizes = [inputs, inputs, outputs, outputs];
+    let [center, radius, of_center, of_radius] = scratch.lanes::<S, E, R, 4>(sizes);
+    let zeros = [E::ZERO.splat(); R];
+    let [first, second] = rows.ends.map(|end| end.chunks(block * inputs));
+    let mut grads = rows.grads.map(|grad| grad.chunks(block * outputs));
+    let mut spaces = spaces.map(|space| space.chunks_mut(block * inputs));
+    for (first, second) in first.zip(second) {
+        for (grad, lanes) in grads.iter_mut().zip([&mut *of_center, &mut *of_radius]) {
+            match grad.next() {
+                Some(grad) => gather(grad, geometry.output_channels, lanes),
+                None => lanes.fill(zeros),
+            }
+        }
+        mix(of_center, of_radius, E::ONE);
+        if !sums.center.is_empty() {
+            gather(first, geometry.input_channels, center);
+            gather(second, geometry.input_channels, radius);
+            mix(center, radius, E::HALF);
+            back.weights.add(center, of_center, &mut sums.center);
+            back.weights.add(radius, of_radius, &mut sums.radius);
+        }
+        add_places(of_center, &[E::ONE.splat(); R], &mut sums.bias);
+        let [to_lower, to_upper] = spaces.each_mut().map(Iterator::next);
+        if to_lower.is_some() || to_upper.is_some() {
+            back.products.signed.apply(of_center, &[], center);
+            back.products.absolute.apply(of_radius, &[], radius);
+            mix(radius, center, E::HALF);
+            // Now the half sum is in the first, and half the difference in the second.
+            if let Some(space) = to_lower {
+                scatter(center, geometry.input_channels, space);
+            }
+            if let Some(space) = to_upper {
+                scatter(radius, geometry.input_channels, space);
+            }
+        }
+    }
+}
