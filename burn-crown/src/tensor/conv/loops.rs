@@ -185,12 +185,14 @@ fn convolve<'a, S: Simd, E: Number, const R: usize>(
         gather(x, geometry.input_channels, from);
         if !sums.is_empty() {
             let mut sum = [E::ZERO.splat(); R];
-            for place in from.chunks_exact(channels.len()) {
-                for (&weight, lanes) in channels.iter().zip(place) {
-                    for part in 0..R {
-                        sum[part] = lanes[part].mul_add(weight.splat(), sum[part]);
+            for places in from.chunks(PLACES * channels.len()) {
+                let mut part = [E::ZERO.splat(); R];
+                for place in places.chunks_exact(channels.len()) {
+                    for (&weight, lanes) in channels.iter().zip(place) {
+                        add_scaled(&mut part, lanes, &[weight.splat(); R]);
                     }
                 }
+                add_scaled(&mut sum, &part, &[E::ONE.splat(); R]);
             }
             totals[0] = sum;
             let count = x.len() / inputs;
@@ -266,14 +268,27 @@ fn convolve_back<'a, S: Simd, E: Number, const R: usize>(
             back.product.apply(to, &[], from);
             for place in from.chunks_exact_mut(geometry.input_channels) {
                 for (&weight, lanes) in back.channels.iter().zip(place) {
-                    for part in 0..R {
-                        lanes[part] = of_sums[0][part].mul_add(weight.splat(), lanes[part]);
-                    }
+                    add_scaled(lanes, &of_sums[0], &[weight.splat(); R]);
                 }
             }
             let space = &mut of_x[index * block * inputs..][..x.len()];
             scatter(from, geometry.input_channels, space);
         }
+    }
+}
+
+/// Places whose numbers are added up before their sum is added to others, for the sake of accuracy.
+const PLACES: usize = 64;
+
+/// Adds lanes times weights.
+#[inline(always)]
+fn add_scaled<S: Simd, E: Number, const R: usize>(
+    sum: &mut Lanes<S, E, R>,
+    lanes: &Lanes<S, E, R>,
+    weights: &Lanes<S, E, R>,
+) {
+    for part in 0..R {
+        sum[part] = weights[part].mul_add(lanes[part], sum[part]);
     }
 }
 
@@ -287,10 +302,12 @@ pub(super) fn add_places<S: Simd, E: Number, const R: usize>(
     let channels = sums.len();
     for (channel, sum) in sums.iter_mut().enumerate() {
         let mut total = [E::ZERO.splat(); R];
-        for lanes in lanes[channel..].iter().step_by(channels) {
-            for part in 0..R {
-                total[part] = weights[part].mul_add(lanes[part], total[part]);
+        for places in lanes.chunks(PLACES * channels) {
+            let mut part = [E::ZERO.splat(); R];
+            for lanes in places[channel..].iter().step_by(channels) {
+                add_scaled(&mut part, lanes, weights);
             }
+            add_scaled(&mut total, &part, &[E::ONE.splat(); R]);
         }
         for part in total {
             *sum += part.reduce_add();

@@ -209,7 +209,12 @@ proptest! {
 
     #[test]
     fn loops_over_volumes_are_burns_convolutions(case in cases()) {
-        Case { channels: case.channels.map(|channels| channels.min(5)), ..case }.check::<3>();
+        Case {
+            rows: case.rows.min(40),
+            channels: case.channels.map(|channels| channels.min(5)),
+            ..case
+        }
+        .check::<3>();
     }
 }
 
