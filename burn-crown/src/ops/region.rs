@@ -181,6 +181,16 @@ impl Region {
                 interval.radius().mul(scale.clone().abs()),
             )
         };
+        // A range may be far wider than the ball: a centre and a radius of it would be rounded by more
+        // than the ball's own.
+        let scale_ends = |range: &Interval| {
+            let [one, other] =
+                [&range.lower, &range.upper].map(|end| end.clone().mul(scale.clone()));
+            Interval {
+                lower: one.clone().min(other.clone()),
+                upper: one.max(other),
+            }
+        };
         match self {
             Region::Fixed(value) => Region::Fixed(value.clone().mul(scale.clone())),
             Region::Box(interval) => Region::Box(scale_box(interval)),
@@ -189,7 +199,7 @@ impl Region {
                 center: ball.center.clone().mul(scale.clone()),
                 radius: ball.radius.clone().mul(scale.clone().abs()),
                 dual: ball.dual,
-                range: ball.range.as_ref().map(scale_box),
+                range: ball.range.as_ref().map(scale_ends),
             }),
             Region::Substitution(rows) => {
                 Region::Substitution(rows.map(|row| row.mul(scale.clone())))

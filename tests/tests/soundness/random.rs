@@ -2,16 +2,16 @@
 //! method with every option, every norm.
 
 use burn::module::Module;
-use burn::tensor::{Tensor, TensorData};
-use burn_crown::{GraphCache, Method};
+use burn::tensor::{DType, Tensor, TensorData};
+use burn_crown::{GraphCache, Method, Norm};
 use burn_crown_tests::parameters::to_vec;
-use burn_crown_tests::random_net::{RandomNet, short_recipes};
-use burn_crown_tests::regions::RandomRegion;
+use burn_crown_tests::random_net::{Combine, RandomNet, Recipe, short_recipes};
+use burn_crown_tests::regions::{RandomRegion, RegionRecipe, Shape};
 use burn_crown_tests::rows::apply;
 use burn_crown_tests::test_device;
 use proptest::prelude::*;
 
-use crate::case::{Case, NORM_FLOOR, cases, configs, networks};
+use crate::case::{Asked, Case, NORM_FLOOR, cases, configs, networks};
 
 /// Sampled points of each image.
 const POINTS: usize = 24;
@@ -98,6 +98,31 @@ fn check<const D: usize>(case: &Case, features: [usize; D]) -> Result<(), TestCa
         }
     }
     Ok(())
+}
+
+/// A case that was found: the image of the range, which is far wider than the ball, was rounded by more
+/// than the ball.
+#[test]
+fn a_small_ball_at_the_end_of_a_wide_range() {
+    let case = Case {
+        recipes: vec![Recipe::Operand {
+            along: [false; 3],
+            constant: false,
+            combine: Combine::Mul,
+        }],
+        region: RegionRecipe {
+            shape: Shape::Ball(Norm::L2),
+            radius: 0.0,
+            ranged: true,
+            per_channel: false,
+            frozen: false,
+        },
+        batch: 1,
+        asked: Asked::Outputs,
+        seed: 3219492267406778254,
+        dtype: DType::F64,
+    };
+    check::<2>(&case, [1, 4]).unwrap();
 }
 
 proptest! {
