@@ -177,7 +177,7 @@ pub(super) fn concretize(form: AnyTensor, region: &Region, batch: usize, rows: u
         Region::Ball(ball) => {
             let deviation = if ball.dual.is_finite() {
                 let radius = column(ball.radius.clone());
-                let largest = form.clone().detach().abs().max_dim(2);
+                let largest = || form.clone().detach().abs().max_dim(2);
                 power_norm_scaled(form.clone(), largest, radius, ball.dual, AnyTensor::matmul)
             } else {
                 let radius = ball.radius.clone().reshape(&[batch, 1, features]);

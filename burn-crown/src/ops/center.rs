@@ -31,20 +31,26 @@ impl Center {
         let one = AnyTensor::full(&vec![1; radius.rank()], 1.0, &radius);
         let own = one.clone().mul_scalar(own);
         let weights = AnyTensor::cat(vec![own, one.clone().mul_scalar(other)], last);
-        power_norm_scaled(weights, one, radius, q, |weights, radius| {
-            let all = radius.clone().sum_dims(&[last]);
-            let mut others = all.sub(radius.clone());
-            if q != 1.0 {
-                // Rounding is not to put a negative number under the root.
-                others = others.clamp_min(0.0);
-            }
-            let weight = |index: usize| {
-                let mut ranges = vec![(0, 1); last];
-                ranges.push((index, index + 1));
-                weights.clone().slice(&ranges)
-            };
-            radius.mul(weight(0)).add(others.mul(weight(1)))
-        })
+        power_norm_scaled(
+            weights,
+            || one,
+            radius,
+            q,
+            |weights, radius| {
+                let all = radius.clone().sum_dims(&[last]);
+                let mut others = all.sub(radius.clone());
+                if q != 1.0 {
+                    // Rounding is not to put a negative number under the root.
+                    others = others.clamp_min(0.0);
+                }
+                let weight = |index: usize| {
+                    let mut ranges = vec![(0, 1); last];
+                    ranges.push((index, index + 1));
+                    weights.clone().slice(&ranges)
+                };
+                radius.mul(weight(0)).add(others.mul(weight(1)))
+            },
+        )
     }
 }
 

@@ -278,15 +278,15 @@ pub(crate) fn power_norm(
     q: f64,
     sum: impl Fn(AnyTensor, AnyTensor) -> AnyTensor,
 ) -> AnyTensor {
-    let scale = weight.clone().detach().abs().max_all();
-    power_norm_scaled(weight, scale, radius, q, sum)
+    let scale = || weight.clone().detach().abs().max_all();
+    power_norm_scaled(weight.clone(), scale, radius, q, sum)
 }
 
 /// [`power_norm`] with the largest weight in each sum, or any number above it, as a tensor that
-/// broadcasts over the weights and over the result.
+/// broadcasts over the weights and over the result; a sum of products needs none.
 pub(crate) fn power_norm_scaled(
     weight: AnyTensor,
-    scale: AnyTensor,
+    scale: impl FnOnce() -> AnyTensor,
     radius: AnyTensor,
     q: f64,
     sum: impl Fn(AnyTensor, AnyTensor) -> AnyTensor,
@@ -296,7 +296,7 @@ pub(crate) fn power_norm_scaled(
     }
     // All zero has the scale zero, and stays zero over any other.
     let above_zero = |scale: AnyTensor| scale.clamp_min(f64::from(f32::MIN_POSITIVE));
-    let scale = above_zero(scale);
+    let scale = above_zero(scale());
     // Of each image by itself: another one's must not change its bounds.
     let features = 1..radius.rank();
     let radius_scale = above_zero(features.fold(radius.clone().detach(), AnyTensor::max_dim));

@@ -1,6 +1,6 @@
 //! Arithmetic: element by element, over dims, and linear.
 
-use burn::backend::ops::{ActivationOps, FloatTensorOps, ModuleOps};
+use burn::backend::ops::{FloatTensorOps, ModuleOps};
 use burn::backend::{Dispatch, Scalar};
 
 use super::AnyTensor;
@@ -38,10 +38,6 @@ impl AnyTensor {
         Self(Dispatch::float_powf_scalar(self.0, Scalar::Float(exponent)))
     }
 
-    pub(crate) fn relu(self) -> Self {
-        Self(Dispatch::relu(self.0))
-    }
-
     pub(crate) fn add_scalar(self, rhs: f64) -> Self {
         Self(Dispatch::float_add_scalar(self.0, Scalar::Float(rhs)))
     }
@@ -52,26 +48,6 @@ impl AnyTensor {
 
     pub(crate) fn div_scalar(self, rhs: f64) -> Self {
         Self(Dispatch::float_div_scalar(self.0, Scalar::Float(rhs)))
-    }
-
-    pub(crate) fn clamp_min(self, min: f64) -> Self {
-        Self(Dispatch::float_clamp_min(self.0, Scalar::Float(min)))
-    }
-
-    pub(crate) fn clamp_max(self, max: f64) -> Self {
-        Self(Dispatch::float_clamp_max(self.0, Scalar::Float(max)))
-    }
-
-    /// The larger of two tensors of one shape.
-    pub(crate) fn max(self, rhs: Self) -> Self {
-        let take_rhs = rhs.clone().greater(self.clone());
-        self.mask_where(take_rhs, rhs)
-    }
-
-    /// The smaller of two tensors of one shape.
-    pub(crate) fn min(self, rhs: Self) -> Self {
-        let take_rhs = self.clone().greater(rhs.clone());
-        self.mask_where(take_rhs, rhs)
     }
 
     /// Sums over the given dims, which stay with size 1.

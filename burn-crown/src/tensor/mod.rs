@@ -15,6 +15,7 @@ use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 use crate::error::BoundError;
 
 mod arithmetic;
+mod choice;
 mod conv;
 mod functions;
 mod mask;

@@ -37,18 +37,29 @@ pub(super) trait Number:
     const ZERO: Self;
     const ONE: Self;
     const HALF: Self;
+
+    /// The nearest number of this type.
+    fn of(number: f64) -> Self;
 }
 
 impl Number for f32 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
     const HALF: Self = 0.5;
+
+    fn of(number: f64) -> Self {
+        number as f32
+    }
 }
 
 impl Number for f64 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
     const HALF: Self = 0.5;
+
+    fn of(number: f64) -> Self {
+        number
+    }
 }
 
 /// Space for results.
@@ -115,4 +126,19 @@ pub(super) fn in_memory(kind: &DispatchTensorKind) -> bool {
         }
         _ => false,
     }
+}
+
+/// The devices whose backends have loops, for tests.
+#[cfg(test)]
+#[allow(
+    deprecated,
+    reason = "Burn will give up libtorch; until then it is supported here"
+)]
+pub(super) fn devices() -> Vec<burn::tensor::Device> {
+    vec![
+        #[cfg(feature = "flex")]
+        burn::tensor::Device::flex(),
+        #[cfg(feature = "tch")]
+        burn::tensor::Device::libtorch(),
+    ]
 }

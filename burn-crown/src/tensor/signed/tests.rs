@@ -1,23 +1,11 @@
 //! The loops against Burn's operations: values and gradients.
 #![allow(clippy::unwrap_used)]
 
-use burn::tensor::{DType, Device, Distribution, Tensor};
+use burn::tensor::{DType, Distribution, Tensor};
 use proptest::prelude::*;
 
 use super::{AnyTensor, Factors, composed};
-
-#[allow(
-    deprecated,
-    reason = "Burn will give up libtorch; until then it is supported here"
-)]
-fn devices() -> Vec<Device> {
-    vec![
-        #[cfg(feature = "flex")]
-        Device::flex(),
-        #[cfg(feature = "tch")]
-        Device::libtorch(),
-    ]
-}
+use crate::tensor::native::devices;
 
 /// The factors: slopes and intercepts, of positive and of negative coefficients.
 const FACTORS: usize = 4;
