@@ -8,16 +8,13 @@
     )
 )]
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 
 use super::loops::{Bent, BentGradient, Chosen, ChosenGradient};
 use super::{AnyTensor, Bend, Choice};
-use crate::tensor::native::Slices;
+use crate::tensor::native::{Slices, record};
 
 /// The operations, for backends and for Burn's autodiff around them.
 #[backend_extension(Flex: cfg(feature = "flex"), LibTorch: cfg(feature = "tch"), Autodiff)]
@@ -64,65 +61,16 @@ choice_ops!(burn::backend::Flex);
 #[cfg(feature = "tch")]
 choice_ops!(burn::backend::LibTorch);
 
-/// The step back from numbers that were bent.
-#[derive(Debug)]
-struct BendStep;
-
-impl<B: Slices> Backward<B, 1> for BendStep {
-    type State = (FloatTensor<B>, Bend);
-
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let grad = grads.consume::<B>(&ops.node);
-        let ([parent], (x, bend)) = (ops.parents, ops.state);
-        if let Some(parent) = parent {
-            let shape = x.shape().to_vec();
-            let [grad] = B::compute([x, grad], [shape], BentGradient(bend));
-            grads.register::<B>(parent.id, grad);
-        }
-    }
-}
-
-/// The step back from a choice.
-#[derive(Debug)]
-struct ChoiceStep;
-
-impl<B: Slices> Backward<B, 2> for ChoiceStep {
-    type State = ([FloatTensor<B>; 2], Choice);
-
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let grad = grads.consume::<B>(&ops.node);
-        let ([a, b], choice) = ops.state;
-        let shape = a.shape().to_vec();
-        let shapes = ops.parents.each_ref().map(|parent| match parent {
-            Some(_) => shape.clone(),
-            None => vec![0],
-        });
-        let made = B::compute([a, b, grad], shapes, ChosenGradient(choice));
-        for (parent, gradient) in ops.parents.into_iter().zip(made) {
-            if let Some(parent) = parent {
-                grads.register::<B>(parent.id, gradient);
-            }
-        }
-    }
-}
-
 impl<B: ChoiceOps + Slices, C: CheckpointStrategy> ChoiceOps for Autodiff<B, C> {
     fn bend(x: FloatTensor<Self>, bend: Bend) -> FloatTensor<Self> {
-        let step = BendStep.prepare::<C>([x.node()]);
         let out = B::bend(x.primitive().clone(), bend);
-        match step.compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => prepared.finish((x.primitive().clone(), bend), out),
-            OpsKind::UnTracked(prepared) => prepared.finish(out),
-        }
+        let [out] = record::<B, C, _, 1, 1, 2>([&x], [out], BentGradient(bend));
+        out
     }
 
     fn choose(a: FloatTensor<Self>, b: FloatTensor<Self>, choice: Choice) -> FloatTensor<Self> {
-        let step = ChoiceStep.prepare::<C>([a.node(), b.node()]);
-        let inputs = [a.primitive().clone(), b.primitive().clone()];
         let out = B::choose(a.primitive().clone(), b.primitive().clone(), choice);
-        match step.compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => prepared.finish((inputs, choice), out),
-            OpsKind::UnTracked(prepared) => prepared.finish(out),
-        }
+        let [out] = record::<B, C, _, 2, 1, 3>([&a, &b], [out], ChosenGradient(choice));
+        out
     }
 }

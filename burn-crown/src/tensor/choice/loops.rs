@@ -18,6 +18,7 @@ use crate::tensor::native::{Number, Space, Work};
 pub(super) struct Bent(pub(super) Bend);
 
 /// Inputs: numbers, and the gradient of what was made of them. Output: their gradient.
+#[derive(Clone, Debug)]
 pub(super) struct BentGradient(pub(super) Bend);
 
 /// Inputs: numbers twice. Output: those of the choice.
@@ -25,6 +26,7 @@ pub(super) struct Chosen(pub(super) Choice);
 
 /// Inputs: numbers twice, and the gradient of what was made of them. Outputs: their gradients; one
 /// for which there is no space is left out.
+#[derive(Clone, Debug)]
 pub(super) struct ChosenGradient(pub(super) Choice);
 
 /// Elements that a thread takes at once.

@@ -18,9 +18,10 @@ use crate::tensor::native::{Number, Space, Work};
 /// smallest boxes around the results.
 pub(super) struct BoxConvolution(pub(super) Geometry);
 
-/// Inputs: the ends of rows, weights, and the gradients of the outputs' ends, of which one may be
+/// Inputs: those of [`BoxConvolution`], and the gradients of the outputs' ends, of which one may be
 /// missing. Outputs: the gradients of the ends, the weights and the bias; one for which there is no
 /// space is left out.
+#[derive(Clone, Debug)]
 pub(super) struct BoxGradient(pub(super) Geometry);
 
 /// The products with the weights, and with their absolute values.
@@ -82,10 +83,10 @@ impl Work<4, 2> for BoxConvolution {
     }
 }
 
-impl Work<5, 4> for BoxGradient {
+impl Work<6, 4> for BoxGradient {
     fn run<E: Number>(
         self,
-        [lower, upper, weights, of_lower, of_upper]: [&[E]; 5],
+        [lower, upper, weights, _, of_lower, of_upper]: [&[E]; 6],
         [to_lower, to_upper, to_weights, to_bias]: [Space<'_, E>; 4],
     ) {
         let geometry = &self.0;

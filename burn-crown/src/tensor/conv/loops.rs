@@ -18,9 +18,10 @@ use crate::tensor::native::{Number, Space, Work};
 /// elements, weighted by channel.
 pub(super) struct Convolution(pub(super) Geometry);
 
-/// Inputs: rows, weights, the weights of channels or nothing, and the gradients of both outputs.
+/// Inputs: those of [`Convolution`], and the gradients of both outputs, of which one may be missing.
 /// Outputs: the gradients of rows, weights, bias and weights of channels; one for which there is no
 /// space is left out.
+#[derive(Clone, Debug)]
 pub(super) struct ConvolutionGradient(pub(super) Geometry);
 
 impl Work<4, 2> for Convolution {
@@ -51,13 +52,22 @@ impl Work<4, 2> for Convolution {
     }
 }
 
-impl Work<5, 4> for ConvolutionGradient {
+impl Work<6, 4> for ConvolutionGradient {
     fn run<E: Number>(
         self,
-        [x, weights, channels, grad, of_sums]: [&[E]; 5],
+        [x, weights, _, channels, grad, of_sums]: [&[E]; 6],
         [of_x, of_weights, of_bias, of_channels]: [Space<'_, E>; 4],
     ) {
         let geometry = &self.0;
+        let zeros = vec![
+            E::ZERO;
+            if grad.is_empty() {
+                x.len() / geometry.inputs()
+            } else {
+                0
+            } * geometry.outputs()
+        ];
+        let grad = if grad.is_empty() { &zeros } else { grad };
         let (adjoint, rows) = (geometry.adjoint(), geometry.rows(x.len(), grad.len()));
         assert!(of_sums.is_empty() || of_sums.len() == rows);
         let shape = Shape::of::<E>(geometry, rows);

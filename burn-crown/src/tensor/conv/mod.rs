@@ -103,7 +103,7 @@ pub(crate) trait Convolve<const N: usize> {
     }
 
     /// [`conv`](Self::conv) without bias, and for each row the sum `[B]` of the elements of `x`, each
-    /// times the weight of its channel, `[C]`. Something must be made of both, or of the result alone.
+    /// times the weight of its channel, `[C]`.
     fn conv_with_sums(
         x: AnyTensor,
         weight: AnyTensor,

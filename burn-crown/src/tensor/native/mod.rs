@@ -3,9 +3,9 @@
 
 #[cfg(feature = "flex")]
 mod flex;
-mod left;
 #[cfg(feature = "tch")]
 mod libtorch;
+mod record;
 
 use std::mem::MaybeUninit;
 use std::ops::{Add, AddAssign, Mul, Sub};
@@ -16,7 +16,7 @@ use burn::backend::{Backend, DispatchTensorKind};
 use burn::tensor::DType;
 use macerator::{ReduceAdd, VMulAdd};
 
-pub(super) use left::Left;
+pub(super) use record::record;
 
 use super::AnyTensor;
 

@@ -1,4 +1,5 @@
-//! The operations of [`loops`](super::loops) as an extension of Burn's backends.
+//! The operations of [`loops`](super::loops) as an extension of Burn's backends, with their gradients
+//! for Burn's autodiff.
 #![cfg_attr(
     feature = "tch",
     allow(
@@ -7,12 +8,15 @@
     )
 )]
 
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 
-use super::loops::{Relaxed, Signed, SignedSum, Sizes};
+use super::loops::{
+    Relaxed, RelaxedGradient, Signed, SignedGradient, SignedSum, Sizes, SumGradient,
+};
 use super::{AnyTensor, Factors};
-use crate::tensor::native::Slices;
+use crate::tensor::native::{Slices, record};
 
 /// The operations, for backends and for Burn's autodiff around them.
 #[backend_extension(Flex: cfg(feature = "flex"), LibTorch: cfg(feature = "tch"), Autodiff)]
@@ -32,9 +36,6 @@ pub(crate) trait SignedOps: Backend {
     ) -> FloatTensor<Self>;
 
     /// `[B, S, N]`, and `[B, N]` four times, slopes first: `[B, S, N]` and `[B, S]`.
-    ///
-    /// A gradient of the latter goes back through the former: something must be made of both, or of
-    /// the former alone.
     fn relaxed(
         form: FloatTensor<Self>,
         up: FloatTensor<Self>,
@@ -66,7 +67,7 @@ pub(super) fn relaxed(form: AnyTensor, slopes: Factors, intercepts: Factors) -> 
 }
 
 /// The sizes of coefficients by their shape.
-pub(super) fn sizes(shape: &[usize]) -> Sizes {
+fn sizes(shape: &[usize]) -> Sizes {
     Sizes {
         rows: shape[1],
         features: shape[2],
@@ -81,7 +82,7 @@ macro_rules! signed_ops {
                 positive: FloatTensor<Self>,
                 negative: FloatTensor<Self>,
             ) -> FloatTensor<Self> {
-                let shape = burn::backend::TensorMetadata::shape(&form).to_vec();
+                let shape = form.shape().to_vec();
                 let work = Signed(sizes(&shape));
                 let [form] = Self::compute([form, positive, negative], [shape], work);
                 form
@@ -92,7 +93,7 @@ macro_rules! signed_ops {
                 positive: FloatTensor<Self>,
                 negative: FloatTensor<Self>,
             ) -> FloatTensor<Self> {
-                let shape = burn::backend::TensorMetadata::shape(&form).to_vec();
+                let shape = form.shape().to_vec();
                 let (work, sums) = (SignedSum(sizes(&shape)), shape[..2].to_vec());
                 let [sums] = Self::compute([form, positive, negative], [sums], work);
                 sums
@@ -105,7 +106,7 @@ macro_rules! signed_ops {
                 above: FloatTensor<Self>,
                 below: FloatTensor<Self>,
             ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-                let shape = burn::backend::TensorMetadata::shape(&form).to_vec();
+                let shape = form.shape().to_vec();
                 let (work, sums) = (Relaxed(sizes(&shape)), shape[..2].to_vec());
                 let inputs = [form, up, down, above, below];
                 let [form, sums] = Self::compute(inputs, [shape, sums], work);
@@ -119,3 +120,44 @@ macro_rules! signed_ops {
 signed_ops!(burn::backend::Flex);
 #[cfg(feature = "tch")]
 signed_ops!(burn::backend::LibTorch);
+
+impl<B: SignedOps + Slices, C: CheckpointStrategy> SignedOps for Autodiff<B, C> {
+    fn signed(
+        form: FloatTensor<Self>,
+        positive: FloatTensor<Self>,
+        negative: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let inputs = [&form, &positive, &negative];
+        let [a, p, n] = inputs.map(|input| input.primitive().clone());
+        let gradient = SignedGradient(sizes(&a.shape()));
+        let [out] = record::<B, C, _, 3, 1, 4>(inputs, [B::signed(a, p, n)], gradient);
+        out
+    }
+
+    fn signed_sum(
+        form: FloatTensor<Self>,
+        positive: FloatTensor<Self>,
+        negative: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let inputs = [&form, &positive, &negative];
+        let [a, p, n] = inputs.map(|input| input.primitive().clone());
+        let gradient = SumGradient(sizes(&a.shape()));
+        let [sums] = record::<B, C, _, 3, 1, 4>(inputs, [B::signed_sum(a, p, n)], gradient);
+        sums
+    }
+
+    fn relaxed(
+        form: FloatTensor<Self>,
+        up: FloatTensor<Self>,
+        down: FloatTensor<Self>,
+        above: FloatTensor<Self>,
+        below: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let inputs = [&form, &up, &down, &above, &below];
+        let [a, u, d, p, n] = inputs.map(|input| input.primitive().clone());
+        let gradient = RelaxedGradient(sizes(&a.shape()));
+        let (out, sums) = B::relaxed(a, u, d, p, n);
+        let [out, sums] = record::<B, C, _, 5, 2, 7>(inputs, [out, sums], gradient);
+        (out, sums)
+    }
+}

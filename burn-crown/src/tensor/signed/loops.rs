@@ -29,10 +29,18 @@ pub(super) struct SignedSum(pub(super) Sizes);
 /// Inputs: coefficients, slopes, intercepts. Outputs: those of [`Signed`] and of [`SignedSum`].
 pub(super) struct Relaxed(pub(super) Sizes);
 
-/// Inputs: those of [`Relaxed`], and the gradients of its outputs; what an output stands on may be
-/// missing with its gradient. Outputs: the gradients of the inputs; one for which there is no space is
-/// left out.
-pub(super) struct Gradient(pub(super) Sizes);
+/// Inputs: those of [`Signed`], and the gradient of its output. Outputs: the gradients of the inputs;
+/// one for which there is no space is left out, here and below.
+#[derive(Clone, Debug)]
+pub(super) struct SignedGradient(pub(super) Sizes);
+
+/// The same for [`SignedSum`].
+#[derive(Clone, Debug)]
+pub(super) struct SumGradient(pub(super) Sizes);
+
+/// The same for [`Relaxed`]. What an output stands on may be missing with its gradient.
+#[derive(Clone, Debug)]
+pub(super) struct RelaxedGradient(pub(super) Sizes);
 
 impl Work<3, 1> for Signed {
     fn run<E: Number>(self, [form, positive, negative]: [&[E]; 3], [out]: [Space<'_, E>; 1]) {
@@ -83,7 +91,25 @@ impl Work<5, 2> for Relaxed {
     }
 }
 
-impl Work<7, 5> for Gradient {
+impl Work<4, 3> for SignedGradient {
+    fn run<E: Number>(self, inputs: [&[E]; 4], outputs: [Space<'_, E>; 3]) {
+        let ([form, up, down, outer], [of_form, of_up, of_down]) = (inputs, outputs);
+        let inputs = [form, up, down, &[], &[], outer, &[]];
+        let outputs = [of_form, of_up, of_down, &mut [], &mut []];
+        RelaxedGradient(self.0).run(inputs, outputs);
+    }
+}
+
+impl Work<4, 3> for SumGradient {
+    fn run<E: Number>(self, inputs: [&[E]; 4], outputs: [Space<'_, E>; 3]) {
+        let ([form, above, below, of_sums], [of_form, of_above, of_below]) = (inputs, outputs);
+        let inputs = [form, &[], &[], above, below, &[], of_sums];
+        let outputs = [of_form, &mut [], &mut [], of_above, of_below];
+        RelaxedGradient(self.0).run(inputs, outputs);
+    }
+}
+
+impl Work<7, 5> for RelaxedGradient {
     fn run<E: Number>(self, inputs: [&[E]; 7], outputs: [Space<'_, E>; 5]) {
         let [form, up, down, above, below, outer, of_sums] = inputs;
         let sizes = self.0;

@@ -10,8 +10,6 @@ mod composed;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod extension;
 #[cfg(any(feature = "flex", feature = "tch"))]
-mod gradient;
-#[cfg(any(feature = "flex", feature = "tch"))]
 mod loops;
 #[cfg(test)]
 mod tests;
@@ -66,7 +64,7 @@ impl AnyTensor {
     }
 
     /// [`signed`](Self::signed) with the slopes and [`signed_sum`](Self::signed_sum) with the
-    /// intercepts. Something must be made of both, or of the former alone.
+    /// intercepts.
     pub(crate) fn relaxed(self, slopes: Factors, intercepts: Factors) -> [Self; 2] {
         #[cfg(any(feature = "flex", feature = "tch"))]
         if has_loops(&[
