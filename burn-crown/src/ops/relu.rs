@@ -3,14 +3,11 @@
 use super::lines::{Line, Lines};
 use super::{Band, Interval, Operator, Region, Rounded, Roundings, Step, Window, Windowed};
 use crate::bound::LowerSlope;
-use crate::tensor::{AnyMask, AnyTensor};
+use crate::tensor::{AnyMask, AnyTensor, Chord, Steep};
 
 /// `max(x, 0)`.
 #[derive(Debug)]
 pub(crate) struct Relu;
-
-/// Keeps the chord's slope finite where an interval has no width.
-const WIDTH_FLOOR: f64 = 1e-8;
 
 /// `lower_slope · x ≤ max(x, 0) ≤ upper_slope · x + upper_intercept` on an interval.
 pub(super) struct Relaxation {
@@ -23,25 +20,17 @@ impl Relaxation {
     /// The chord above (Zhang et al. 2018, table 2), the chosen slope below. A neuron that is
     /// active or dead on the whole interval gets slope 1 or 0 on both sides.
     pub(super) fn new(input: &Interval, slope: LowerSlope) -> Self {
-        let lower = input.lower.clone().clamp_max(0.0);
-        let upper = input.upper.clone().clamp_min(0.0);
-        // With a floor under the width the chord of a degenerate interval is steeper than any
-        // tangent, and still above the function.
-        let upper = upper.max(lower.clone().add_scalar(WIDTH_FLOOR));
-        let chord = upper.clone().div(upper.sub(lower.clone()));
-        let upper_intercept = chord.clone().mul(lower).neg();
-        let ones_where =
-            |mask: AnyMask| AnyTensor::zeros(&chord.shape(), &chord).mask_fill(mask, 1.0);
-        let lower_slope = match slope {
-            LowerSlope::Adaptive => ones_where(chord.clone().greater_scalar(0.5)),
-            LowerSlope::Same => chord.clone(),
-            LowerSlope::Zero => ones_where(chord.clone().greater_equal_scalar(1.0)),
-            LowerSlope::One => ones_where(chord.clone().greater_scalar(0.0)),
+        let steep = match slope {
+            LowerSlope::Adaptive => Some(Steep::Above(0.5)),
+            LowerSlope::Same => None,
+            LowerSlope::Zero => Some(Steep::AtLeast(1.0)),
+            LowerSlope::One => Some(Steep::Above(0.0)),
         };
+        let chord = Chord::new(input.lower.clone(), input.upper.clone(), steep);
         Self {
-            lower_slope,
-            upper_slope: chord,
-            upper_intercept,
+            lower_slope: chord.steep.unwrap_or_else(|| chord.slope.clone()),
+            upper_slope: chord.slope,
+            upper_intercept: chord.intercept,
         }
     }
 }

@@ -21,11 +21,13 @@ mod functions;
 mod mask;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod native;
+mod rectifier;
 mod shape;
 mod signed;
 
 pub(crate) use conv::{Convolve, Dims};
 pub(crate) use mask::AnyMask;
+pub(crate) use rectifier::{Chord, Steep};
 pub(crate) use signed::Factors;
 
 /// A float tensor of any rank.

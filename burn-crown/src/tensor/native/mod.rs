@@ -8,7 +8,7 @@ mod libtorch;
 mod record;
 
 use std::mem::MaybeUninit;
-use std::ops::{Add, AddAssign, Mul, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, Sub};
 use std::sync::OnceLock;
 
 use burn::backend::tensor::FloatTensor;
@@ -31,6 +31,7 @@ pub(super) trait Number:
     + AddAssign
     + Mul<Output = Self>
     + Sub<Output = Self>
+    + Div<Output = Self>
     + VMulAdd
     + ReduceAdd
 {
