@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::BoundError;
 use crate::ops::{Ball, Interval, Region};
-use crate::tensor::AnyTensor;
+use crate::tensor::{AnyTensor, Surrounds, widened};
 
 mod substitution;
 
@@ -194,36 +194,38 @@ impl Perturbation {
                     return Err(invalid(format!("the radius is {radius}, not in [0, ∞)")));
                 }
                 let dual = norm.dual()?;
-                let radius = match &self.scale {
-                    None => AnyTensor::full(&x.shape(), *radius, x),
-                    Some(scale) => {
-                        if scale
-                            .iter()
-                            .any(|scale| !(scale.is_finite() && *scale >= 0.0))
-                        {
-                            return Err(invalid(format!("a channel scale of {scale:?}")));
-                        }
-                        channels(x, scale, "scale")?
-                            .mul_scalar(*radius)
-                            .expand(&x.shape())
-                    }
-                };
-                let ball = Ball {
+                let radius = self.radius_of_channels(x, *radius)?;
+                if dual == 1.0 {
+                    let range = self.range_of(x)?;
+                    let [lower, upper] = Surrounds { radius, range }.of(x).ok_or_else(outside)?;
+                    return Ok(Region::Box(Interval { lower, upper }));
+                }
+                Ok(Region::Ball(Ball {
                     center: x.clone(),
-                    radius,
+                    radius: radius.expand(&x.shape()),
                     dual,
                     range: range()?,
-                };
-                Ok(if dual == 1.0 {
-                    Region::Box(ball.hull())
-                } else {
-                    Region::Ball(ball)
-                })
+                }))
             }
         }
     }
 
-    fn range_of(&self, x: &AnyTensor) -> Result<Option<Interval>, BoundError> {
+    /// The radius of a ball around `x`: one number, or one for each channel.
+    fn radius_of_channels(&self, x: &AnyTensor, radius: f64) -> Result<AnyTensor, BoundError> {
+        let Some(scale) = &self.scale else {
+            return Ok(AnyTensor::full(&vec![1; x.rank()], radius, x));
+        };
+        if scale
+            .iter()
+            .any(|scale| !(scale.is_finite() && *scale >= 0.0))
+        {
+            return Err(invalid(format!("a channel scale of {scale:?}")));
+        }
+        Ok(channels(x, scale, "scale")?.mul_scalar(radius))
+    }
+
+    /// The ends of the valid range, each one number, or one for each channel.
+    fn range_of(&self, x: &AnyTensor) -> Result<Option<[AnyTensor; 2]>, BoundError> {
         let Some((lower, upper)) = &self.range else {
             return Ok(None);
         };
@@ -233,42 +235,25 @@ impl Perturbation {
                 "the valid range is {lower:?} to {upper:?}"
             )));
         }
-        let bound = |values: &[f64]| -> Result<AnyTensor, BoundError> {
-            Ok(channels(x, values, "range")?.expand(&x.shape()))
-        };
-        Ok(Some(Interval {
-            lower: bound(lower)?,
-            upper: bound(upper)?,
-        }))
+        Ok(Some([
+            channels(x, lower, "range")?,
+            channels(x, upper, "range")?,
+        ]))
     }
 }
 
-/// How far an input may lie outside its valid range, relative to the range's end or to 1: the
-/// rounding of a normalisation.
-const RANGE_TOLERANCE: f64 = 1e-5;
+/// The valid range, where it holds the input.
+fn range_around(x: &AnyTensor, range: &[AnyTensor; 2]) -> Result<Interval, BoundError> {
+    let [lower, upper] = widened(x, range).ok_or_else(outside)?;
+    Ok(Interval { lower, upper })
+}
 
-/// The valid range, where it holds the input; widened to it where rounding put the input outside.
-///
-/// An input far outside its range has a region that does not hold it; a certificate for that region
-/// would say nothing about the input.
-fn range_around(x: &AnyTensor, range: &Interval) -> Result<Interval, BoundError> {
-    let slack = |end: &AnyTensor| end.clone().abs().clamp_min(1.0).mul_scalar(RANGE_TOLERANCE);
-    let (lower, upper) = (range.lower.clone(), range.upper.clone());
-    // Written without differences, in which infinite ends would give NaN.
-    let above = x.clone().greater(upper.clone().add(slack(&upper)));
-    let below = lower.clone().sub(slack(&lower)).greater(x.clone());
-    let not_a_number = x.clone().detach().largest().is_nan();
-    if not_a_number || above.or(below).any() {
-        return Err(invalid(
-            "the input is not a number or lies outside its valid range; give the range in the \
-             scale of the input, after any normalisation"
-                .into(),
-        ));
-    }
-    Ok(Interval {
-        lower: lower.min(x.clone()),
-        upper: upper.max(x.clone()),
-    })
+fn outside() -> BoundError {
+    invalid(
+        "the input is not a number or lies outside its valid range; give the range in the \
+         scale of the input, after any normalisation"
+            .into(),
+    )
 }
 
 fn between(

@@ -15,6 +15,7 @@ use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 use crate::error::BoundError;
 
 mod arithmetic;
+mod around;
 mod choice;
 mod conv;
 mod functions;
@@ -25,6 +26,7 @@ mod rectifier;
 mod shape;
 mod signed;
 
+pub(crate) use around::{Surrounds, widened};
 pub(crate) use conv::{Convolve, Dims};
 pub(crate) use mask::AnyMask;
 pub(crate) use rectifier::{Chord, Steep};
