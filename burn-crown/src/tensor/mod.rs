@@ -19,6 +19,7 @@ mod around;
 mod choice;
 mod conv;
 mod functions;
+mod linear;
 mod mask;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod native;
