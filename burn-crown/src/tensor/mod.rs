@@ -18,6 +18,7 @@ mod arithmetic;
 mod around;
 mod choice;
 mod conv;
+mod finite;
 mod functions;
 mod linear;
 mod mask;
@@ -149,12 +150,6 @@ impl AnyTensor {
         let count = self.shape().iter().product();
         let flat = self.reshape(&[count]).into_tensor::<1>();
         flat.into_data().iter::<f64>().collect()
-    }
-
-    /// Whether no element is infinite or NaN, read back.
-    pub(crate) fn is_finite(&self) -> bool {
-        let values = self.clone().without_autodiff().values();
-        values.into_iter().all(f64::is_finite)
     }
 
     /// The largest element, read back; NaN if there is one.

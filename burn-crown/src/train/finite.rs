@@ -96,7 +96,7 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
             .map(|parameter| parameter.value)
             .chain([images])
             .chain(behind.map(|(_, gradient)| gradient.clone()))
-            .map(|numbers| zero_or_nan(numbers, &loss))
+            .map(|numbers| numbers.zero_or_nan().cast_like(&loss))
             .fold(loss.clone(), AnyTensor::add);
         if sum.is_finite() {
             return Ok(());
@@ -244,14 +244,6 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
 
 /// The fields of batch normalisation that a forward pass in training updates.
 const STATISTICS: [&str; 2] = ["running_mean", "running_var"];
-
-/// `[1]`: 0, or NaN where a number is infinite or NaN.
-fn zero_or_nan(numbers: AnyTensor, like: &AnyTensor) -> AnyTensor {
-    let count = numbers.shape().iter().product();
-    let zeros = numbers.without_autodiff().mul_scalar(0.0);
-    let sum = zeros.reshape(&[1, count]).sum_features();
-    sum.cast_like(like)
-}
 
 /// The gradients of a module's parameters with the parameters' paths, in the order of visiting.
 fn gradients_of<M: Module>(module: &M, gradients: &GradientsParams) -> Vec<(String, AnyTensor)> {
