@@ -240,10 +240,10 @@ impl Analysis {
         let graph = intervals.graph.clone();
         let mut open = AnyTensor::zeros(&[graph.batch], intervals.like());
         for index in graph.pre_activations(graph.outputs[self.output]) {
-            let interval = intervals.ensure(index).interval().map(AnyTensor::detach);
+            let interval = intervals.ensure(index).interval();
+            let interval = interval.map(|end| end.detach().without_autodiff());
             if let Some(mask) = crown::open_mask(&graph, index, &interval) {
-                let zeros = AnyTensor::zeros(&graph.nodes[index].shape, intervals.like());
-                open = open.add(zeros.mask_fill(mask, 1.0).sum_features());
+                open = open.add(mask.ones(intervals.like()).sum_features());
             }
         }
         open.into_tensor()

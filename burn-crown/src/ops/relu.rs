@@ -119,12 +119,9 @@ impl Operator for Relu {
     }
 
     fn open(&self, input: &Interval) -> AnyMask {
-        // Open where the larger of lower and −upper is below zero.
-        input
-            .lower
-            .clone()
-            .max(input.upper.clone().neg())
-            .neg()
-            .greater_scalar(0.0)
+        let below = input.lower.clone().lower_scalar(0.0);
+        // Also where the upper end is no number.
+        let above = input.upper.clone().lower_equal_scalar(0.0).not();
+        below.and(above)
     }
 }

@@ -49,6 +49,15 @@ impl AnyTensor {
         ))
     }
 
+    pub(crate) fn lower_equal_scalar(self, rhs: f64) -> AnyMask {
+        let dtype = self.bool_dtype();
+        AnyMask(Dispatch::float_lower_equal_elem(
+            self.0,
+            Scalar::Float(rhs),
+            dtype,
+        ))
+    }
+
     /// `value` where the mask holds, `self` elsewhere.
     pub(crate) fn mask_where(self, mask: AnyMask, value: Self) -> Self {
         Self(Dispatch::float_mask_where(self.0, mask.0, value.0))
@@ -79,6 +88,11 @@ impl AnyMask {
 
     pub(crate) fn not(self) -> Self {
         Self(Dispatch::bool_not(self.0))
+    }
+
+    /// 1 where the mask holds, 0 elsewhere, in the data type of `like`.
+    pub(crate) fn ones(self, like: &AnyTensor) -> AnyTensor {
+        AnyTensor(Dispatch::bool_into_float(self.0, like.dtype().into()))
     }
 
     /// Whether any element is set, read back.
