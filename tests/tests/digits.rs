@@ -24,7 +24,7 @@ const EPOCHS: usize = 12;
 fn errors(learner: &RobustLearner<Cnn2Layer, 4>) -> (f64, f64) {
     let (images, labels) = Digits::new(2, 500).draw().tensors(0..500, &test_device());
     let output = InferenceStep::step(learner, RobustBatch::new(images, labels, 0));
-    let right = classified(output.logits, output.labels);
+    let right = classified(output.logits.unwrap(), output.labels);
     let percent = |good: Tensor<1, Bool>| 100.0 - 100.0 * good.float().mean().into_scalar::<f64>();
     (percent(right), percent(output.verified))
 }

@@ -27,21 +27,28 @@ use plane::{
 /// A step on the ramp: ε, κ and β are all inside their ranges.
 const MIDDLE: usize = 2 * STEPS_PER_EPOCH;
 
-/// Runs a training step that has to fail, and gives its step, its ε and what is not finite.
+/// Runs a training step that has to fail, and gives its step, its ε and what is not finite: the same
+/// with and without the outputs at the images themselves.
 fn failure<M: Bounded>(model: M, batch: RobustBatch<2>) -> (usize, f64, NonFinite) {
-    let guard = RunGuard::new(Interrupter::new());
-    let learner = RobustLearner::new(model, objective()).with_guard(guard.clone());
-    let output = TrainStep::step(&learner, batch);
-    assert_eq!(output.grads.len(), 0, "a failed step changes no parameter");
-    match guard.take().unwrap() {
-        LearnerError::NotFinite {
-            step: Some(step),
-            epsilon,
-            origin,
-            ..
-        } => (step, epsilon, origin),
-        other => panic!("{other}"),
-    }
+    let [with, without] = [true, false].map(|clean| {
+        let guard = RunGuard::new(Interrupter::new());
+        let objective = objective().with_clean_outputs(clean);
+        let learner = RobustLearner::new(model.clone(), objective).with_guard(guard.clone());
+        let output = TrainStep::step(&learner, batch.clone());
+        assert_eq!(output.grads.len(), 0, "a failed step changes no parameter");
+        assert!(output.item.logits.is_none());
+        match guard.take().unwrap() {
+            LearnerError::NotFinite {
+                step: Some(step),
+                epsilon,
+                origin,
+                ..
+            } => (step, epsilon, origin),
+            other => panic!("{other}"),
+        }
+    });
+    assert_eq!(with, without);
+    with
 }
 
 /// A layer with these weights, by rows of inputs, and no bias.

@@ -10,7 +10,7 @@ use burn::train::{Learner, LearnerModel};
 
 use super::batch::check_labels;
 use super::{LearnerError, RobustBatch, RobustObjective, RunGuard};
-use crate::trace::panic_message;
+use crate::trace::{panic_message, parameters};
 use crate::{
     Analysis, AnyTensor, BoundError, Bounded, GraphCache, Perturbation, Specification, Statistics,
     TraceError,
@@ -21,11 +21,12 @@ use crate::{
 /// It is a Burn module that stands for the model it wraps: its parameters have the model's own
 /// paths, so a checkpoint of the one is a checkpoint of the other. `D` is the rank of the images.
 ///
-/// The natural loss comes from the model in training. Each training step runs this pass once, also
-/// where the natural loss has no share: it alone updates the running statistics of batch
-/// normalisation. The bounds are without dropout; those of training take the statistics of the clean
-/// batch ([`Statistics::Batch`], which [`with_statistics`](Self::with_statistics) changes), those of
-/// validation the running ones.
+/// The natural loss comes from the model in training. Each training step runs this pass once: where
+/// the natural loss has no share without autodiff, and
+/// [on demand](RobustObjective::with_clean_outputs) not at all. It alone updates the running
+/// statistics of batch normalisation, so with these it is always run. The bounds are without dropout;
+/// those of training take the statistics of the clean batch ([`Statistics::Batch`], which
+/// [`with_statistics`](Self::with_statistics) changes), those of validation the running ones.
 ///
 /// A step whose loss, images, parameters or gradients are infinite or NaN fails with
 /// [`LearnerError::NotFinite`], before it changes a parameter; so does a validation step whose
@@ -181,14 +182,14 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         // What can be bounded with the running statistics can be with those of a batch.
         let analyse = |region| learner.analyse(image.clone(), region, Statistics::Running);
         let analysis = analyse(&trained)?;
-        let logits = learner.logits(image.clone())?;
+        let logits = learner.logits(image.clone(), true)?;
         analysis.estimate(&margins, self.objective.bound())?;
         analyse(&self.objective.evaluation_perturbation())?
             .lower(&margins, self.objective.evaluation_bound())?;
         Ok(logits.dims()[1])
     }
 
-    fn check_inputs() -> Result<(), LearnerError> {
+    pub(super) fn check_inputs() -> Result<(), LearnerError> {
         let inputs = M::signature().inputs;
         if inputs != [D] {
             return Err(LearnerError::Inputs { rank: D, inputs });
@@ -196,22 +197,44 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         Ok(())
     }
 
-    /// The model's outputs, `[B, classes]`.
-    pub(super) fn logits(&self, images: Tensor<D>) -> Result<Tensor<2>, LearnerError> {
-        Self::check_inputs()?;
+    /// The model's outputs, `[B, classes]`; their gradient is only for a loss that is trained.
+    pub(super) fn logits(
+        &self,
+        images: Tensor<D>,
+        tracked: bool,
+    ) -> Result<Tensor<2>, LearnerError> {
         let samples = images.dims()[0];
-        let forward = AssertUnwindSafe(|| self.model.forward_any(vec![AnyTensor::new(images)]));
+        let untracked;
+        let model = match tracked {
+            true => &self.model,
+            false => {
+                untracked = self.untracked();
+                &untracked
+            }
+        };
+        let forward = AssertUnwindSafe(|| model.forward_any(vec![AnyTensor::new(images)]));
         let output = catch_unwind(forward).map_err(|panic| {
             let message = panic_message(&*panic);
             BoundError::from(TraceError::ForwardPanicked { message })
         })?;
-        match output.shape()[..] {
-            [rows, classes] if rows == samples && classes >= 2 => Ok(output.into_tensor()),
-            _ => Err(LearnerError::Output {
-                samples,
-                shape: output.shape(),
-            }),
-        }
+        check_outputs(samples, output.shape())?;
+        Ok(output.into_tensor())
+    }
+
+    /// The model in the mode that it is in, with the state that it has, of whose forward pass autodiff
+    /// records nothing.
+    fn untracked(&self) -> M {
+        // Makes the parameters that are not yet made: copies have them in common, and the gradient
+        // would be switched off for both.
+        parameters(&self.model);
+        self.model.clone().no_grad()
+    }
+
+    /// The number of classes that an analysis is of.
+    pub(super) fn classes_of(analysis: &Analysis) -> Result<usize, LearnerError> {
+        let graph = analysis.graph();
+        let output = &graph.nodes[graph.outputs[0]];
+        check_outputs(graph.batch, output.shape.clone())
     }
 
     pub(super) fn analyse(
@@ -222,5 +245,13 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
     ) -> Result<Analysis, BoundError> {
         let cache = self.cache.clone().with_statistics(statistics);
         cache.analyse(&self.model, images, perturbation)
+    }
+}
+
+/// The number of classes, if the outputs are those of a classifier.
+fn check_outputs(samples: usize, shape: Vec<usize>) -> Result<usize, LearnerError> {
+    match shape[..] {
+        [rows, classes] if rows == samples && classes >= 2 => Ok(classes),
+        _ => Err(LearnerError::Output { samples, shape }),
     }
 }

@@ -10,10 +10,11 @@ use burn::train::metric::{
     NumericEntry, SerializedEntry,
 };
 
-use super::loss::{classified, natural_cross_entropy};
-use super::{Coefficients, RobustOutput};
+use super::{Coefficients, RobustOutput, classified};
 
 /// The share of samples that the model classifies wrongly, in %.
+///
+/// NaN for a step without [outputs](RobustOutput::logits), and for an epoch with such a step.
 pub type CleanErrorMetric = RobustMetric<CleanError>;
 
 /// The share of samples that are not verified, in %.
@@ -23,6 +24,8 @@ pub type CleanErrorMetric = RobustMetric<CleanError>;
 pub type VerifiedErrorMetric = RobustMetric<VerifiedError>;
 
 /// The natural cross-entropy, whatever the loss is.
+///
+/// NaN for a step without [outputs](RobustOutput::logits), and for an epoch with such a step.
 pub type NaturalLossMetric = RobustMetric<NaturalLoss>;
 
 /// The perturbation radius ε.
@@ -62,6 +65,9 @@ pub enum Measurement {
     /// A tensor `[1]` that is read when the metric is updated.
     Tensor(Tensor<1>),
 }
+
+/// Of what a batch does not have.
+const NOTHING: Measurement = Measurement::Number(f64::NAN);
 
 /// What a [`RobustMetric`] is updated with.
 #[derive(Clone, Debug)]
@@ -199,7 +205,8 @@ impl Quantity for CleanError {
     const UNIT: Option<&'static str> = Some("%");
 
     fn measure(output: &RobustOutput) -> Measurement {
-        percentage_without(classified(output.logits.clone(), output.labels.clone()))
+        let wrong = |logits| percentage_without(classified(logits, output.labels.clone()));
+        output.logits.clone().map_or(NOTHING, wrong)
     }
 }
 
@@ -227,8 +234,8 @@ impl Quantity for NaturalLoss {
     const UNIT: Option<&'static str> = None;
 
     fn measure(output: &RobustOutput) -> Measurement {
-        let loss = natural_cross_entropy(output.logits.clone(), output.labels.clone());
-        Measurement::Tensor(loss.mean())
+        let mean = |loss: Tensor<1>| Measurement::Tensor(loss.mean());
+        output.natural_loss().map_or(NOTHING, mean)
     }
 }
 
@@ -301,7 +308,10 @@ mod tests {
         let device = Device::flex();
         RobustOutput {
             loss: Tensor::from_floats([1.0, 2.0, 3.0, 4.0], &device),
-            logits: Tensor::from_floats([[2.0, 1.0], [2.0, 1.0], [0.0, 1.0], [0.0, 1.0]], &device),
+            logits: Some(Tensor::from_floats(
+                [[2.0, 1.0], [2.0, 1.0], [0.0, 1.0], [0.0, 1.0]],
+                &device,
+            )),
             labels: Tensor::<1, Int>::from_ints([0, 1, 1, 0], &device),
             verified: Tensor::from_data([true, false, false, false], &device),
             unstable_share: Tensor::from_floats([0.125], &device),
@@ -343,11 +353,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_of_the_outputs_is_not_a_number_without_them() {
+        let without = RobustOutput {
+            logits: None,
+            ..output()
+        };
+        assert!(value::<CleanError>(&without).is_nan() && value::<NaturalLoss>(&without).is_nan());
+        assert_eq!(value::<VerifiedError>(&without), 75.0);
+        // Nor has an epoch a mean with such a batch in it.
+        let mut metric = CleanErrorMetric::new();
+        metric.update(&output().adapt(), &metadata()).unwrap();
+        metric.update(&without.adapt(), &metadata()).unwrap();
+        assert!(metric.final_value().current().is_nan());
+    }
+
+    #[test]
     fn an_epoch_weighs_batches_by_their_samples() {
         let device = Device::flex();
         let mut metric = VerifiedErrorMetric::new();
         let mut small = output();
-        small.logits = small.logits.narrow(0, 0, 1);
+        small.logits = small.logits.map(|logits| logits.narrow(0, 0, 1));
         small.labels = small.labels.narrow(0, 0, 1);
         small.verified = Tensor::from_data([true], &device);
         metric.update(&output().adapt(), &metadata()).unwrap();

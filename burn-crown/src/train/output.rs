@@ -3,6 +3,8 @@
 use burn::tensor::{Bool, ExecutionError, Int, Tensor};
 use burn::train::metric::{Adaptor, ItemLazy, LossInput};
 
+use super::natural_cross_entropy;
+
 /// The coefficients of the loss at one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Coefficients {
@@ -19,8 +21,10 @@ pub struct Coefficients {
 pub struct RobustOutput {
     /// The loss of each sample, `[B]`.
     pub loss: Tensor<1>,
-    /// The model's outputs at the inputs themselves, `[B, classes]`.
-    pub logits: Tensor<2>,
+    /// The model's outputs at the inputs themselves, `[B, classes]`; none where the step failed, or
+    /// where nothing asked for them, see
+    /// [`with_clean_outputs`](super::RobustObjective::with_clean_outputs).
+    pub logits: Option<Tensor<2>>,
     /// The class of each sample, `[B]`.
     pub labels: Tensor<1, Int>,
     /// Which samples are verified at radius `coefficients.epsilon`, `[B]`: in training, with the
@@ -33,16 +37,23 @@ pub struct RobustOutput {
 }
 
 impl RobustOutput {
+    /// The natural cross-entropy of each sample, `[B]`, where there are
+    /// [outputs](Self::logits) to take it of.
+    pub fn natural_loss(&self) -> Option<Tensor<1>> {
+        let logits = self.logits.clone()?;
+        Some(natural_cross_entropy(logits, self.labels.clone()))
+    }
+
     /// In place of the output of a step that failed: all that is measured is NaN, and nothing is
     /// verified.
     pub(super) fn failed(labels: Tensor<1, Int>, coefficients: Coefficients) -> Self {
         let ([batch], device) = (labels.dims(), labels.device());
         let nan = Tensor::<1>::full([batch], f32::NAN, &device);
         Self {
-            logits: nan.clone().reshape([batch, 1]),
+            logits: None,
             verified: nan.clone().greater_elem(0.0),
             loss: nan,
-            labels: labels.zeros_like(),
+            labels,
             unstable_share: Tensor::full([1], f32::NAN, &device),
             coefficients,
         }
@@ -56,7 +67,7 @@ impl ItemLazy for RobustOutput {
         self.loss.device().flush()?;
         Ok(Self {
             loss: self.loss.without_autodiff(),
-            logits: self.logits.without_autodiff(),
+            logits: self.logits.map(Tensor::without_autodiff),
             labels: self.labels.without_autodiff(),
             verified: self.verified.without_autodiff(),
             unstable_share: self.unstable_share.without_autodiff(),

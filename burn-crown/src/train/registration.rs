@@ -14,9 +14,12 @@ use crate::{Bounded, Method};
 /// Registers every metric of certified training, each on the splits where it says something.
 ///
 /// Give it to `SupervisedTraining::metrics`. Training and validation have verified errors of
-/// different names, because they are of different radii and usually by different bounds.
+/// different names, because they are of different radii and usually by different bounds. Training has
+/// no clean error and no natural loss where its steps may have no
+/// [clean outputs](RobustObjective::with_clean_outputs).
 #[derive(Clone)]
 pub struct RobustMetrics {
+    clean_outputs: bool,
     trained: VerifiedErrorMetric,
     validated: VerifiedErrorMetric,
 }
@@ -29,6 +32,7 @@ impl RobustMetrics {
         };
         let epsilon = objective.evaluation_epsilon();
         Self {
+            clean_outputs: objective.clean_outputs(),
             trained: name(objective.training_certificate(), "scheduled eps"),
             validated: name(
                 objective.evaluation_bound().method,
@@ -51,12 +55,16 @@ where
         self,
         training: SupervisedTraining<RobustLearner<M, D>>,
     ) -> SupervisedTraining<RobustLearner<M, D>> {
+        let losses = LossMetric::new();
+        let (natural, clean) = (NaturalLossMetric::new(), CleanErrorMetric::new());
+        let training = match self.clean_outputs {
+            true => training.metrics((losses, natural, clean)),
+            false => training
+                .metrics((losses,))
+                .metric_valid_numeric(natural)
+                .metric_valid_numeric(clean),
+        };
         training
-            .metrics((
-                LossMetric::new(),
-                NaturalLossMetric::new(),
-                CleanErrorMetric::new(),
-            ))
             .metric_train_numeric(self.trained)
             .metric_valid_numeric(self.validated)
             .metric_train_numeric(EpsilonMetric::new())

@@ -9,6 +9,7 @@ use super::loss::{classified, natural_cross_entropy, robust_cross_entropy};
 use super::margins::Margins;
 use super::penalty::l1_norm;
 use super::{Coefficients, LearnerError, RobustBatch, RobustLearner, RobustLoss, RobustOutput};
+use crate::trace::batch_norms;
 use crate::{Analysis, BoundConfig, BoundError, Bounded, Perturbation, Statistics, certified};
 
 impl<M: Bounded, const D: usize> RobustLearner<M, D> {
@@ -34,10 +35,13 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         let labels = batch.labels.clone();
         let perturbation = self.perturbation_at(coefficients);
         let region = (&perturbation, self.statistics);
-        let mut output = self.run(batch, coefficients, region, |analysis, logits| {
+        let clean = self.asks_for_outputs();
+        let mut output = self.run(batch, coefficients, region, clean, |analysis, logits| {
             let margins = if objective.loss() == RobustLoss::Fused {
                 Margins::fused(analysis, labels, &bound, coefficients.beta)
-            } else if objective.trains_runner_up_only() {
+            } else if objective.trains_runner_up_only()
+                && let Some(logits) = logits
+            {
                 Margins::of_runner_up(analysis, logits, labels, &bound, coefficients.beta)
             } else if bound.is_estimate() {
                 Margins::estimated(analysis, labels, &bound)
@@ -64,60 +68,86 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
         let labels = batch.labels.clone();
         let perturbation = self.objective.evaluation_perturbation();
         let region = (&perturbation, Statistics::Running);
-        self.run(batch, coefficients, region, |analysis, _| {
+        self.run(batch, coefficients, region, true, |analysis, _| {
             let margins = Margins::of_all_classes(analysis, labels, bound, coefficients.beta);
             Ok((margins?, None))
         })
     }
 
-    /// The loss of each sample, and all that the metrics ask for.
+    /// Whether something asks for the outputs of a training step also where no natural loss has a
+    /// share in it.
+    fn asks_for_outputs(&self) -> bool {
+        self.objective.clean_outputs()
+            || self.objective.trains_runner_up_only()
+            // As in the reference program: this pass, and this one alone, updates the running
+            // statistics of normalisation layers.
+            || batch_norms(&self.model).iter().any(|layer| layer.training)
+    }
+
+    /// The loss of each sample, and what the metrics ask for.
     ///
     /// Where the radius is not 0, `bound` gets the region and the outputs at the inputs themselves,
-    /// and gives the margins and a penalty for each sample.
+    /// and gives the margins and a penalty for each sample. Without a natural loss there are such
+    /// outputs only if they are `clean` ones that something asks for.
     fn run(
         &self,
         batch: RobustBatch<D>,
         coefficients: Coefficients,
         (perturbation, statistics): (&Perturbation, Statistics),
-        bound: impl FnOnce(&Analysis, &Tensor<2>) -> Result<(Margins, Option<Tensor<1>>), BoundError>,
+        clean: bool,
+        bound: impl FnOnce(
+            &Analysis,
+            Option<&Tensor<2>>,
+        ) -> Result<(Margins, Option<Tensor<1>>), BoundError>,
     ) -> Result<RobustOutput, LearnerError> {
         // A share outside [0, 1] would make bounds of what are none.
         self.objective.check()?;
         batch.check()?;
+        Self::check_inputs()?;
         // Before the forward pass, for which a device that works by itself would be waited.
         let classes_of_labels = batch.read_labels();
         let RobustBatch { images, labels, .. } = batch;
-        // Also where the natural loss has no share, as in the reference program: this pass, and
-        // this one alone, updates the running statistics of normalisation layers.
-        let logits = self.logits(images.clone())?;
-        // A backend may take any element for a label that is no class.
-        check_labels(&classes_of_labels, logits.dims()[1])?;
-        let natural = || natural_cross_entropy(logits.clone(), labels.clone());
-        let (loss, verified, unstable_share) = if coefficients.epsilon == 0.0 {
-            let right = classified(logits.clone(), labels.clone());
-            (natural(), right, Tensor::zeros([1], &images.device()))
-        } else {
-            let analysis = self.analyse(images, perturbation, statistics)?;
-            let (margins, penalty) = bound(&analysis, &logits)?;
-            let robust = || robust_cross_entropy(margins.trained.clone());
-            let loss = match coefficients.kappa {
-                // A term without a share is left out: 0 times an infinite loss is NaN.
-                0.0 => robust(),
-                1.0 => natural(),
-                kappa => natural() * kappa + robust() * (1.0 - kappa),
-            };
-            let loss = match penalty {
-                Some(penalty) => loss + penalty,
-                None => loss,
-            };
-            (loss, certified(margins.bounds), analysis.unstable_share())
+        if coefficients.epsilon == 0.0 {
+            let device = images.device();
+            let logits = self.logits(images, true)?;
+            // A backend may take any element for a label that is no class.
+            check_labels(&classes_of_labels, logits.dims()[1])?;
+            return Ok(RobustOutput {
+                loss: natural_cross_entropy(logits.clone(), labels.clone()),
+                verified: classified(logits.clone(), labels.clone()),
+                unstable_share: Tensor::zeros([1], &device),
+                logits: Some(logits),
+                labels,
+                coefficients,
+            });
+        }
+        let with_natural = coefficients.kappa != 0.0;
+        let logits = match with_natural || clean {
+            true => Some(self.logits(images.clone(), with_natural)?),
+            false => None,
+        };
+        let analysis = self.analyse(images, perturbation, statistics)?;
+        check_labels(&classes_of_labels, Self::classes_of(&analysis)?)?;
+        let (margins, penalty) = bound(&analysis, logits.as_ref())?;
+        let robust = || robust_cross_entropy(margins.trained.clone());
+        let natural = logits.clone().filter(|_| with_natural);
+        let natural = natural.map(|logits| natural_cross_entropy(logits, labels.clone()));
+        let loss = match (natural, coefficients.kappa) {
+            // A term without a share is left out: 0 times an infinite loss is NaN.
+            (None, _) => robust(),
+            (Some(natural), 1.0) => natural,
+            (Some(natural), kappa) => natural * kappa + robust() * (1.0 - kappa),
+        };
+        let loss = match penalty {
+            Some(penalty) => loss + penalty,
+            None => loss,
         };
         Ok(RobustOutput {
             loss,
             logits,
             labels,
-            verified,
-            unstable_share,
+            verified: certified(margins.bounds),
+            unstable_share: analysis.unstable_share(),
             coefficients,
         })
     }
@@ -172,7 +202,8 @@ impl<M: Bounded, const D: usize> RobustLearner<M, D> {
             .map_err(|error| self.explained(error, &batch, coefficients, false))?;
         // The bounds of a model under way may well overflow at the evaluation's radius; its outputs
         // may not.
-        let natural = natural_cross_entropy(output.logits.clone(), output.labels.clone());
+        let natural = output.natural_loss();
+        let natural = natural.unwrap_or_else(|| output.loss.clone());
         self.check_finite(&batch, natural, coefficients, None)?;
         Ok(output)
     }

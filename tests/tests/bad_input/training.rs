@@ -158,10 +158,18 @@ fn checked(batch: RobustBatch<2>) -> Outcome {
     same_kind([found, steps(mlp(), batch)])
 }
 
-/// The error of a training step, at ε above 0 and at 0, and of a validation step.
+/// The error of a training step, at ε above 0 and at 0, and of a validation step; with the outputs at
+/// the images themselves and without.
 fn steps<M: Bounded>(model: M, batch: RobustBatch<2>) -> Outcome {
+    same_kind([true, false].map(|clean| {
+        let objective = objective().with_clean_outputs(clean);
+        steps_of(learner(model.clone(), objective), batch.clone())
+    }))
+}
+
+fn steps_of<M: Bounded>(learner: RobustLearner<M, 2>, batch: RobustBatch<2>) -> Outcome {
     let guard = RunGuard::new(Interrupter::new());
-    let learner = learner(model, objective()).with_guard(guard.clone());
+    let learner = learner.with_guard(guard.clone());
     let failed = || refused(&guard.take().expect("the step fails"));
     let outcomes = [MIDDLE, 0].map(|step| {
         let output = TrainStep::step(

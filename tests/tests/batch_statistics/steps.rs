@@ -8,7 +8,6 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use burn::train::{InferenceStep, TrainStep};
 use burn_crown::train::{
     EpsilonSchedule, RobustBatch, RobustLearner, RobustObjective, TrainingMethod,
-    natural_cross_entropy,
 };
 use burn_crown::{BoundConfig, Bounded, Method, Perturbation, Statistics};
 use burn_crown_tests::parameters::{map_parameters, to_vec};
@@ -96,6 +95,11 @@ fn a_training_step_updates_them_once() {
     for (what, objective) in [
         ("κ = 0", objective()),
         ("CROWN", crown()),
+        // These statistics ask for the pass.
+        (
+            "without clean outputs",
+            objective().with_clean_outputs(false),
+        ),
         (
             "κ = 0.5",
             objective()
@@ -124,7 +128,8 @@ fn a_training_step_updates_them_once() {
                 before,
                 "{what}: a check changed them"
             );
-            TrainStep::step(&learner, batch);
+            let output = TrainStep::step(&learner, batch).item;
+            assert!(output.logits.is_some(), "{what}");
             assert_eq!(
                 running_statistics(&learner),
                 once,
@@ -146,7 +151,7 @@ fn validation_uses_them_and_leaves_them() {
     assert_eq!(running_statistics(&learner), before);
     assert_eq!(running_statistics(&valid), before);
     let logits = valid.model().forward(batch.images.clone());
-    assert_eq!(to_vec(output.logits), to_vec(logits));
+    assert_eq!(to_vec(output.logits.unwrap()), to_vec(logits));
     // Each image alone has the loss that it has in the batch.
     let alone: Vec<f64> = (0..6)
         .flat_map(|index| {
@@ -170,7 +175,7 @@ fn without_a_radius_the_robust_loss_is_the_natural_one_of_training() {
             .with_statistics(statistics);
         let output = TrainStep::step(&learner, stripes(8, 5, &device)).item;
         assert_eq!(output.coefficients.kappa, 0.0);
-        let natural = natural_cross_entropy(output.logits, output.labels);
+        let natural = output.natural_loss().unwrap();
         distance(&to_vec(output.loss), &to_vec(natural))
     };
     assert!(losses(Statistics::Batch) <= 1e-5);

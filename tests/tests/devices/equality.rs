@@ -1,13 +1,15 @@
 //! `N` devices with accumulation `A` and batch size `b` equal one device with batch size `N·A·b`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::optim::SgdConfig;
-use burn::train::Learner;
-use burn_crown::train::{DataParallel, RobustBatch, RobustLearner, RobustLoss};
+use burn::train::{Learner, SupervisedTraining};
+use burn_crown::train::{DataParallel, RobustBatch, RobustLearner, RobustLoss, RobustMetrics};
 use burn_crown_tests::test_device;
+use crown_ibp::quiet::Quiet;
 
-use crate::plane::{Mlp, MlpLearner, bits, errors, training_device};
+use crate::plane::{Mlp, MlpLearner, bits, errors, loader, training_device};
 use crate::run::{EXCHANGES, RATE, devices, objective, train, train_loader};
 
 /// Devices, accumulation and batch size; none of the step sizes divides the number of points.
@@ -185,6 +187,39 @@ fn the_fused_loss_is_shared_like_the_margins_loss() {
     assert!(off <= ALLOWED * size, "off by {off:e} of {size:e}");
     let (off, size) = difference(&one, &run(1, RobustLoss::Margins));
     assert!(off > 1e3 * ALLOWED * size, "off by {off:e} of {size:e}");
+}
+
+#[test]
+fn without_clean_outputs_several_devices_train_the_same() {
+    for exchange in EXCHANGES {
+        let [with, without] = [true, false].map(|clean| {
+            let folder = tempfile::tempdir().unwrap();
+            let parallel = DataParallel::new(devices(2)).with_exchange(exchange);
+            let objective = objective().with_clean_outputs(clean);
+            let train = parallel.deal(train_loader(16));
+            let training =
+                SupervisedTraining::new(folder.path(), Arc::new(train), Arc::new(loader(2)))
+                    .metrics(RobustMetrics::new(&objective))
+                    .renderer(Box::new(Quiet))
+                    .with_application_logger(None);
+            let learner = RobustLearner::new(Mlp::new(1, &training_device()), objective);
+            let learner = learner.learner(SgdConfig::new().init(), RATE);
+            let result = parallel.set_up(training).num_epochs(2).launch(learner);
+            assert!(result.error.is_none(), "{:?}", result.error);
+            // Only validation has the metrics that read the outputs.
+            for metric in ["Clean Error", "Natural Loss"] {
+                let log = |split: &str| {
+                    let folder = folder.path().join(split).join("epoch-2");
+                    folder
+                        .join(format!("{}.log", metric.replace(' ', "_")))
+                        .exists()
+                };
+                assert_eq!([log("train"), log("valid")], [clean, true], "{metric}");
+            }
+            bits(&result.model)
+        });
+        assert_eq!(with, without, "{exchange:?}");
+    }
 }
 
 #[test]

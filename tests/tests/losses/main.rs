@@ -2,6 +2,7 @@
 //! gradient against central differences in `f64`.
 #![allow(clippy::unwrap_used)]
 
+mod clean;
 mod estimates;
 mod formula;
 mod fused;

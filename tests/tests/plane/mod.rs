@@ -123,7 +123,7 @@ pub(crate) type MlpLearner = RobustLearner<Mlp, 2>;
 /// evaluation.
 pub(crate) fn errors(learner: &MlpLearner) -> (f64, f64) {
     let output = InferenceStep::step(learner, batch(9, 600, 0, &test_device()));
-    let right = classified(output.logits, output.labels);
+    let right = classified(output.logits.unwrap(), output.labels);
     let percent = |good: Tensor<1, Bool>| 100.0 - 100.0 * good.float().mean().into_scalar::<f64>();
     (percent(right), percent(output.verified))
 }

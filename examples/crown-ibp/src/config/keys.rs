@@ -23,7 +23,7 @@ pub(super) const MODEL: &[&str] = &[
     "ignore",
     "repeats",
 ];
-/// `training_params`; `init` is this program's own.
+/// `training_params`; `init` and `clean_outputs` are this program's own.
 pub(super) const TRAINING: &[&str] = &[
     "method",
     "epochs",
@@ -42,6 +42,7 @@ pub(super) const TRAINING: &[&str] = &[
     "verbose",
     "multi_gpu",
     "init",
+    "clean_outputs",
     "loader_params",
     "method_params",
 ];

@@ -55,6 +55,7 @@ pub fn objective(
         .with_l1_penalty(params.method_params.l1_reg)
         .with_activity_penalty(ActivityMeasure::OpenNeurons, activity_weight(params))
         .with_reported_bounds(params.verbose)
+        .with_clean_outputs(params.clean_outputs)
         .with_evaluation_perturbation(evaluated)
         // Without a radius nothing is bounded.
         .with_evaluation_epsilon(if verifies(eval) { eval.epsilon } else { 0.0 })

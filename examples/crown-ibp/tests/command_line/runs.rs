@@ -101,6 +101,34 @@ fn a_run_leaves_the_best_model_and_its_logs() {
 }
 
 #[test]
+fn without_clean_outputs_the_log_has_all_but_what_is_of_them() {
+    let workspace = Workspace::new();
+    let [with, without] = ["true", "false"].map(|clean| {
+        let setting = format!("training_params:clean_outputs={clean}");
+        let arguments = ["train", "--config", "tiny.json", "--model-subset", "0"];
+        workspace.accepted(&[&arguments[..], &[&setting, "--path-prefix", clean]].concat());
+        let path = workspace.path().join(clean).join("tiny/first.log");
+        let log = std::fs::read_to_string(path).unwrap();
+        let lines = log.lines().filter(|line| !line.starts_with('#'));
+        lines
+            .map(|line| line.split('\t').map(str::to_string).collect())
+            .collect::<Vec<Vec<_>>>()
+    });
+    assert_eq!([with.len(), without.len()], [3; 2]);
+    for (row, left_out) in with[1..].iter().zip(&without[1..]) {
+        for ((name, figure), left_out) in with[0].iter().zip(row).zip(left_out) {
+            match name.as_str() {
+                "train_clean_error" | "train_natural_loss" => {
+                    assert!(figure != "nan" && left_out == "nan", "{name}: {left_out}");
+                }
+                "seconds" | "total_seconds" => {}
+                _ => assert_eq!(figure, left_out, "{name}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_model_that_fails_does_not_keep_the_others() {
     let workspace = Workspace::new();
     // The log of the second model cannot be written: a folder is in its place.

@@ -50,6 +50,10 @@ pub struct TrainingParams {
     pub multi_gpu: bool,
     /// How the weights start. The reference program has no such key.
     pub init: Initialization,
+    /// Whether every training step computes the model's outputs at the images themselves, for the
+    /// clean error and the natural loss of the training images, also where nothing else asks for
+    /// them. The reference program has no such key.
+    pub clean_outputs: bool,
     /// Batches and images.
     pub loader_params: LoaderParams,
     /// Options of the bound and of the loss.
@@ -141,6 +145,7 @@ impl TrainingParams {
         let verbose = section.get("verbose");
         let multi_gpu = section.get("multi_gpu");
         let init = section.get_or("init", Initialization::Default);
+        let clean_outputs = section.get_or("clean_outputs", true);
         let loader_params = LoaderParams::read(&section.section("loader_params"), dataset);
         let bounded = verbose != Some(false) || method != Some(TrainingMethod::Natural);
         let method_section = section.section("method_params");
@@ -166,6 +171,7 @@ impl TrainingParams {
             verbose: verbose?,
             multi_gpu: multi_gpu?,
             init: init?,
+            clean_outputs: clean_outputs?,
             loader_params: loader_params?,
             method_params: method_params?,
         })

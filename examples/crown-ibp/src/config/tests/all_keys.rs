@@ -154,6 +154,7 @@ fn a_users_file_with_every_key_is_read() {
             verbose: true,
             multi_gpu: true,
             init: Initialization::Default,
+            clean_outputs: true,
             loader_params: LoaderParams {
                 batch_size: 512,
                 test_batch_size: 100,
@@ -211,6 +212,18 @@ fn weights_can_start_for_intervals() {
     assert_eq!(
         experiment.models[0].training_params.init,
         Initialization::Ibp
+    );
+}
+
+#[test]
+fn the_outputs_of_training_images_can_be_left_out() {
+    let experiment = parse(&file(), &["training_params:clean_outputs=false"]).unwrap();
+    assert!(!experiment.models[0].training_params.clean_outputs);
+    let problems = problems_with("/training_params/clean_outputs", json!("no"));
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].contains("training_params:clean_outputs"),
+        "{problems:?}"
     );
 }
 

@@ -121,6 +121,7 @@ fn a_file_of_the_reference_is_read() {
             verbose: false,
             multi_gpu: false,
             init: Initialization::Default,
+            clean_outputs: true,
             loader_params: LoaderParams {
                 batch_size: 256,
                 test_batch_size: 128,

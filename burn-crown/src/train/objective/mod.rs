@@ -1,8 +1,10 @@
 //! What certified training minimises, and by what it is validated.
 
+mod check;
+
 use serde::{Deserialize, Serialize};
 
-use super::{ActivityMeasure, Coefficients, EpsilonSchedule, LearnerError};
+use super::{ActivityMeasure, Coefficients, EpsilonSchedule};
 use crate::{BoundConfig, Method, Perturbation};
 
 /// The loss that is trained.
@@ -70,6 +72,7 @@ pub struct RobustObjective {
     l1_penalty: f64,
     runner_up_only: bool,
     reported_bounds: bool,
+    clean_outputs: bool,
 }
 
 impl RobustObjective {
@@ -92,6 +95,7 @@ impl RobustObjective {
             l1_penalty: 0.0,
             runner_up_only: false,
             reported_bounds: false,
+            clean_outputs: true,
         }
     }
 
@@ -200,6 +204,20 @@ impl RobustObjective {
         self
     }
 
+    /// Sets whether every training step computes the model's outputs at the images themselves.
+    /// Defaults to true.
+    ///
+    /// Where κ is 0, only metrics read them: the [clean error](super::CleanErrorMetric) and the
+    /// [natural loss](super::NaturalLossMetric), which are NaN without. If false, a training step
+    /// leaves this forward pass out, unless something else hangs on it: a natural loss with a share
+    /// (κ above 0, or ε 0), the [runner-up](Self::with_runner_up_only), or the running statistics of
+    /// batch normalisation in training. What else a forward pass may do, such as to draw random
+    /// numbers or to count itself, is not done. Validation always computes the outputs.
+    pub fn with_clean_outputs(mut self, clean_outputs: bool) -> Self {
+        self.clean_outputs = clean_outputs;
+        self
+    }
+
     /// The perturbation of training; its radius is replaced at each step.
     pub fn perturbation(&self) -> &Perturbation {
         &self.perturbation
@@ -259,6 +277,11 @@ impl RobustObjective {
         }
     }
 
+    /// Whether every training step computes the model's outputs at the images themselves.
+    pub fn clean_outputs(&self) -> bool {
+        self.clean_outputs
+    }
+
     pub(super) fn trains_runner_up_only(&self) -> bool {
         self.runner_up_only && self.bound.method == Method::CrownIbp
     }
@@ -298,80 +321,6 @@ impl RobustObjective {
             kappa: if natural { 1.0 } else { 0.0 },
             beta: share_of_crown(self.evaluation_bound.method),
         }
-    }
-
-    /// Refuses an objective whose numbers make no sense.
-    pub fn check(&self) -> Result<(), LearnerError> {
-        self.schedule.check()?;
-        let regions = [&self.perturbation]
-            .into_iter()
-            .chain(&self.evaluation_perturbation);
-        if regions.into_iter().any(|region| region.radius().is_none()) {
-            return Err(LearnerError::NoRadius);
-        }
-        if self.loss == RobustLoss::Fused {
-            self.check_fused()?;
-        }
-        let unit = "from 0 to 1";
-        let settings = [
-            ("final_beta", self.final_beta, 0.0, 1.0, unit),
-            ("final_kappa", self.final_kappa, 0.0, 1.0, unit),
-            (
-                "evaluation_epsilon",
-                self.evaluation_epsilon(),
-                0.0,
-                f64::MAX,
-                "that is not negative",
-            ),
-            (
-                "activity_penalty",
-                self.activity_penalty.map_or(0.0, |(_, weight)| weight),
-                0.0,
-                f64::MAX,
-                "that is not negative",
-            ),
-            (
-                "l1_penalty",
-                self.l1_penalty,
-                0.0,
-                f64::MAX,
-                "that is not negative",
-            ),
-        ];
-        for (name, value, least, most, range) in settings {
-            // Not `value < least || value > most`, which lets NaN pass.
-            if !(least..=most).contains(&value) {
-                return Err(LearnerError::OutOfRange { name, value, range });
-            }
-        }
-        Ok(())
-    }
-
-    /// Refuses what has no fused loss.
-    fn check_fused(&self) -> Result<(), LearnerError> {
-        let contradictions = [
-            (
-                self.method == TrainingMethod::Natural,
-                "natural training, which has no robust loss",
-                "`TrainingMethod::Robust` or `TrainingMethod::RobustNatural`",
-            ),
-            (
-                self.runner_up_only,
-                "`runner_up_only`, which leaves out the classes that it sums over",
-                "one of the two",
-            ),
-            (
-                self.bound.is_estimate(),
-                "random projections, which bound nothing",
-                "a bound without projections",
-            ),
-        ];
-        for (found, with, give) in contradictions {
-            if found {
-                return Err(LearnerError::Fused { with, give });
-            }
-        }
-        Ok(())
     }
 }
 
