@@ -32,7 +32,9 @@ Each case runs in a process of its own, in which OMP_NUM_THREADS and RAYON_NUM_T
 that its peak memory is its own. A line of JSON is printed for each, when it is done.
 
 A training step is a whole optimizer step of Adam. Robust losses are those half-way of a schedule up \
-to ε 0.3: ε 0.15, β 0.5, and κ 0, or 0.5 with --mixed.";
+to ε 0.3: ε 0.15, β 0.5, and κ 0, or 0.5 with --mixed. At κ 0 the loss is of bounds alone, and the \
+forward pass of the images themselves is left out, as `RobustObjective::with_clean_outputs(false)` \
+has it; with --clean-outputs it is made, for the clean error, as by default in the library.";
 
 const MEASURE_EXAMPLES: &str = "\
 For profilers, such as:
@@ -146,6 +148,10 @@ pub struct Settings {
     /// Train κ · natural + (1 − κ) · robust with κ 0.5, in place of the robust loss alone
     #[arg(long)]
     pub mixed: bool,
+    /// Make the outputs at the images themselves in robust steps too, where κ is 0 and only the
+    /// metrics of a training run would read them
+    #[arg(long)]
+    pub clean_outputs: bool,
     /// Weights for the cases that verify a trained network: safetensors, PyTorch's or Burn's.
     /// Without it, these have random weights
     #[arg(long, value_name = "FILE")]
@@ -236,9 +242,12 @@ impl Job {
         option("--data-dir", settings.data_dir.clone().map(Into::into));
         option("--memory-limit", settings.memory_limit.and_then(number));
         option("--seed", Some(settings.seed.to_string().into()));
-        if settings.mixed {
-            arguments.push("--mixed".into());
-        }
+        let flags = [
+            (settings.mixed, "--mixed"),
+            (settings.clean_outputs, "--clean-outputs"),
+        ];
+        let flags = flags.into_iter().filter(|(set, _)| *set);
+        arguments.extend(flags.map(|(_, name)| name.into()));
         arguments
     }
 

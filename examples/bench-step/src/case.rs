@@ -7,6 +7,7 @@ use burn_crown::train::{EpsilonSchedule, RobustLoss, RobustObjective, TrainingMe
 use burn_crown::{BoundConfig, Method, Perturbation};
 use crown_ibp::models::{Cnn2LayerConfig, Cnn4LayerConfig, IbpLargeConfig, ModelConfig};
 
+use crate::arguments::Settings;
 use crate::error::BenchError;
 
 /// The radius at the end of the schedule, in pixels that go from 0 to 1.
@@ -83,12 +84,13 @@ impl Loss {
     /// The objective whose schedule is half-way at `step`: ε 0.15 of 0.3, and β 0.5.
     ///
     /// κ is 0 there: the robust loss alone, as the reference program's experiments on MNIST have
-    /// it. `mixed` adds the natural loss, with κ 0.5.
-    pub fn objective(self, mixed: bool, step: usize) -> RobustObjective {
+    /// it, and no pass of the images themselves unless the settings ask for it. Mixed settings add
+    /// the natural loss, with κ 0.5.
+    pub fn objective(self, settings: &Settings, step: usize) -> RobustObjective {
         let schedule = EpsilonSchedule::new(MAX_EPSILON).with_end_step(2 * step);
         let region = Perturbation::linf(MAX_EPSILON).with_range(0.0, 1.0);
         let objective = RobustObjective::new(region, schedule);
-        let method = match (self, mixed) {
+        let method = match (self, settings.mixed) {
             (Self::Natural, _) => TrainingMethod::Natural,
             (_, false) => TrainingMethod::Robust,
             (_, true) => TrainingMethod::RobustNatural,
@@ -105,6 +107,7 @@ impl Loss {
             .with_method(method)
             .with_loss(loss)
             .with_bound(BoundConfig::new(bound))
+            .with_clean_outputs(settings.clean_outputs)
     }
 }
 

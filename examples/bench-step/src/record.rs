@@ -47,6 +47,9 @@ pub struct Record {
     /// The share of the natural loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kappa: Option<f64>,
+    /// Whether a robust step made the outputs at the images themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clean_outputs: Option<bool>,
     /// The dataset of the images that were verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<String>,

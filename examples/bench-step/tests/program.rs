@@ -96,7 +96,10 @@ fn a_run_gives_records_that_can_be_tabulated_and_checked() {
     for record in &records[1..6] {
         let epsilon = record.epsilon.unwrap();
         assert!((epsilon - 0.15).abs() < 1e-9, "{}: {epsilon}", record.case);
-        assert_eq!(record.kappa, Some(0.0));
+        assert_eq!(
+            (record.kappa, record.clean_outputs),
+            (Some(0.0), Some(false))
+        );
     }
     assert_eq!(
         [1, 2, 3].map(|at| records[at].beta),
@@ -127,22 +130,17 @@ fn a_run_gives_records_that_can_be_tabulated_and_checked() {
 }
 
 #[test]
-fn the_natural_loss_is_mixed_in_on_demand() {
+fn the_natural_pass_is_made_on_demand() {
     let case = "train/cnn_2layer_width_1/ibp";
-    let line = accepted(&[
-        "run",
-        "--case",
-        case,
-        "--mixed",
-        "--batch",
-        "2",
-        "--repeats",
-        "1",
-        "--warmup",
-        "0",
-    ]);
-    let record: Record = serde_json::from_str(&line).unwrap();
-    assert_eq!(record.kappa, Some(0.5));
+    let small = ["--batch", "2", "--repeats", "1", "--warmup", "0"];
+    for (flag, kappa) in [("--mixed", 0.5), ("--clean-outputs", 0.0)] {
+        let line = accepted(&[&["run", "--case", case, flag], &small[..]].concat());
+        let record: Record = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            (record.kappa, record.clean_outputs),
+            (Some(kappa), Some(true))
+        );
+    }
 }
 
 #[test]
@@ -179,7 +177,7 @@ fn a_process_for_a_case_is_told_all_that_the_run_was() {
     for options in [
         "",
         "--backend flex --threads 2 --batch 5 --images 6 --repeats 7 --warmup 0 --at-most 9",
-        "--mixed --weights w.safetensors --data-dir mnist --memory-limit 100 --seed 3",
+        "--clean-outputs --mixed --weights w.safetensors --data-dir mnist --memory-limit 100 --seed 3",
     ] {
         let line = format!("bench-step measure workers/cnn_2layer_width_1/ibp/2 {options}");
         let Wanted::Measure(job) = CommandLine::parse_from(line.split_whitespace()).command else {
@@ -205,7 +203,13 @@ fn help_teaches() {
         ),
         (
             &["run", "--help"],
-            &["--threads 1,2", "--list", "ε 0.15", "peak memory"],
+            &[
+                "--threads 1,2",
+                "--list",
+                "ε 0.15",
+                "--clean-outputs",
+                "peak memory",
+            ],
         ),
         (
             &["check", "--help"],

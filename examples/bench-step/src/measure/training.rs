@@ -33,7 +33,7 @@ pub(super) fn measure(
     device.seed(settings.seed);
     let model: Model = network.config().init(&device);
     let (images, labels) = images::to_train(batch, settings.seed).tensors(0..batch, &device);
-    let objective = loss.objective(settings.mixed, STEP);
+    let objective = loss.objective(settings, STEP);
     let coefficients = objective.coefficients(STEP);
     let mut learner: Learner<RobustLearner<Model, 4>> =
         RobustLearner::try_new(model, objective, images.clone())?.learner(adam(), LEARNING_RATE);
@@ -46,7 +46,13 @@ pub(super) fn measure(
             .sync()
             .map_err(|error| BenchError::Execution(error.to_string()))
     })?;
-    Ok(Measured::training(times, batch, loss, coefficients))
+    Ok(Measured::training(
+        times,
+        batch,
+        loss,
+        coefficients,
+        settings,
+    ))
 }
 
 impl Measured {
@@ -55,14 +61,17 @@ impl Measured {
         batch: usize,
         loss: Loss,
         coefficients: Coefficients,
+        settings: &Settings,
     ) -> Self {
         let bounded = loss != Loss::Natural;
+        let clean_outputs = settings.clean_outputs || coefficients.kappa != 0.0;
         Self {
             times,
             batch,
             epsilon: bounded.then_some(coefficients.epsilon),
             beta: matches!(loss, Loss::CrownIbp | Loss::Fused).then_some(coefficients.beta),
             kappa: bounded.then_some(coefficients.kappa),
+            clean_outputs: bounded.then_some(clean_outputs),
             images: None,
             certified: None,
             weights: None,

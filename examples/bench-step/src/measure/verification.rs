@@ -54,6 +54,7 @@ pub(super) fn measure(
         epsilon: Some(what.epsilon),
         beta: None,
         kappa: None,
+        clean_outputs: None,
         images: Some(images::verified(settings).to_string()),
         certified,
         weights: weights.map(|file| file.display().to_string()),

@@ -64,7 +64,7 @@ pub(super) fn measure(
     let device = device.clone().autodiff();
     device.seed(settings.seed);
     let model: Model = network.config().init(&device);
-    let objective = loss.objective(settings.mixed, middle);
+    let objective = loss.objective(settings, middle);
     let coefficients = objective.coefficients(middle);
     let learner = RobustLearner::try_new(model, objective, example)?;
     let training = SupervisedTraining::new("", Arc::new(loader), Arc::new(validation))
@@ -88,6 +88,7 @@ pub(super) fn measure(
         batch,
         loss,
         coefficients,
+        settings,
     ))
 }
 

@@ -27,6 +27,7 @@ pub(crate) fn record(case: &str, backend: &str, median: f64) -> Record {
         epsilon: None,
         beta: None,
         kappa: None,
+        clean_outputs: None,
         images: case.starts_with("verify").then(|| "digits".into()),
         certified: None,
         weights: None,
