@@ -7,7 +7,7 @@
 use macerator::{Simd, with_simd};
 use rayon::prelude::*;
 
-use super::tile::{Left, WIDTH, height, tile};
+use super::tile::{Absolutes, Pairs, WIDTH, height, tallest, tile};
 use crate::tensor::native::{Number, Space, Work};
 
 /// The sizes of a product `[rows, inner] · [inner, outer]`.
@@ -43,8 +43,9 @@ impl Work<3, 2> for BoxProduct {
         let Sizes { rows, inner, outer } = self.0;
         assert_eq!([lower.len(), upper.len()], [rows * inner; 2]);
         assert_eq!(matrix.len(), inner * outer);
-        let boxes = &Pair::half([lower, upper]);
-        let each = WIDTH * lanes(E::ZERO);
+        let (lanes, tallest) = registers(E::ZERO);
+        let boxes = &packed_boxes([lower, upper], [rows, inner], [inner, 1], tallest);
+        let each = WIDTH * lanes;
         let lower = parts(of_lower, outer, each);
         let upper = parts(of_upper, outer, each);
         lower
@@ -70,15 +71,14 @@ impl Work<5, 3> for BoxProductGradient {
             assert!(space.is_empty() || space.len() == rows * inner);
         }
         assert!(to_matrix.is_empty() || to_matrix.len() == matrix.len());
-        let boxes = Pair::half([lower, upper]);
-        let gradients = Pair::of_ends([of_lower, of_upper], rows * outer);
-        let lanes = lanes(E::ZERO);
+        let (lanes, tallest) = registers(E::ZERO);
+        let gradients = Gradients::new([of_lower, of_upper], rows * outer);
         let back = &Back {
             sizes: self.0,
             matrix,
             of_rows: gradients.columns_of_rows(self.0, WIDTH * lanes),
             of_columns: gradients.columns(self.0, WIDTH * lanes),
-            boxes,
+            boxes: packed_boxes([lower, upper], [inner, rows], [1, inner], tallest),
         };
         let mut spaces = [to_lower, to_upper].map(|space| parts(space, inner, CHUNK).into_iter());
         let mut matrices = to_matrix.chunks_mut(CHUNK * outer);
@@ -96,32 +96,41 @@ impl Work<5, 3> for BoxProductGradient {
     }
 }
 
-/// Two arrays of one form: centre and radius, or the gradients of these.
-struct Pair<E> {
+/// Centres and radii of boxes in the order in which tiles read them: for each tile of rows, pairs by
+/// step and row. `counts` are those of rows and steps, `strides` how far they are from each other.
+fn packed_boxes<E: Number>(
+    [lower, upper]: [&[E]; 2],
+    [rows, steps]: [usize; 2],
+    strides: [usize; 2],
+    tallest: usize,
+) -> Vec<E> {
+    let mut packed = Vec::with_capacity(2 * rows * steps);
+    let mut first = 0;
+    while first < rows {
+        let height = height(rows - first, tallest);
+        for step in 0..steps {
+            for row in first..first + height {
+                let at = row * strides[0] + step * strides[1];
+                let (lower, upper) = (lower[at] * E::HALF, upper[at] * E::HALF);
+                packed.extend([lower + upper, upper - lower]);
+            }
+        }
+        first += height;
+    }
+    packed
+}
+
+/// The gradients of centres and radii.
+struct Gradients<E> {
     first: Vec<E>,
     second: Vec<E>,
 }
 
-impl<E: Number> Pair<E> {
-    /// The half sum and the half difference of ends.
-    fn half([lower, upper]: [&[E]; 2]) -> Self {
-        let ends = || lower.iter().zip(upper);
-        Self {
-            first: ends().map(|(&l, &u)| l * E::HALF + u * E::HALF).collect(),
-            second: ends().map(|(&l, &u)| u * E::HALF - l * E::HALF).collect(),
-        }
-    }
-
-    /// The gradients of centre and radius by those of the ends, of which one may be missing.
-    fn of_ends(ends: [&[E]; 2], count: usize) -> Self {
-        let zeros = vec![
-            E::ZERO;
-            if ends.iter().any(|end| end.is_empty()) {
-                count
-            } else {
-                0
-            }
-        ];
+impl<E: Number> Gradients<E> {
+    /// By those of the ends, of which one may be missing.
+    fn new(ends: [&[E]; 2], count: usize) -> Self {
+        let missing = ends.iter().any(|end| end.is_empty());
+        let zeros = vec![E::ZERO; if missing { count } else { 0 }];
         let [lower, upper] = ends.map(|end| if end.is_empty() { &zeros } else { end });
         assert_eq!([lower.len(), upper.len()], [count; 2]);
         let ends = || lower.iter().zip(upper);
@@ -190,10 +199,10 @@ fn absolute<E: Number>(number: E) -> E {
     }
 }
 
-/// How many numbers like this one a vector has.
+/// How many numbers like this one a vector has, and how many rows a tile of them.
 #[with_simd]
-fn lanes<S: Simd, E: Number>(_: E) -> usize {
-    E::lanes::<S>()
+fn registers<S: Simd, E: Number>(_: E) -> (usize, usize) {
+    (E::lanes::<S>(), tallest::<S, E>())
 }
 
 /// Tiles over rows, as high as may be.
@@ -201,7 +210,7 @@ macro_rules! tiles {
     ($rows:expr, |$first:ident, $height:ident| $body:expr, $tile:ident::<$($of:ty),*>($($argument:expr),*)) => {{
         let mut $first = 0;
         while $first < $rows {
-            let $height = height::<S, E>($rows - $first);
+            let $height = height($rows - $first, tallest::<S, E>());
             match $height {
                 6 => $tile::<$($of,)* 6>($($argument),*),
                 2 => $tile::<$($of,)* 2>($($argument),*),
@@ -217,7 +226,7 @@ macro_rules! tiles {
 #[with_simd]
 fn columns<'a, S: Simd, E: Number>(
     sizes: Sizes,
-    boxes: &Pair<E>,
+    boxes: &[E],
     matrix: &[E],
     first: usize,
     ends: [Vec<Space<'a, E>>; 2],
@@ -248,12 +257,7 @@ fn columns<'a, S: Simd, E: Number>(
             },
             tile::<S, E>(
                 steps,
-                Left {
-                    first: &boxes.first[row * inner + start..],
-                    second: &boxes.second[row * inner + start..],
-                    row: inner,
-                    step: 1,
-                },
+                Pairs(&boxes[2 * (row * inner + start * height)..]),
                 &packed,
                 &mut part
             )
@@ -273,7 +277,7 @@ fn columns<'a, S: Simd, E: Number>(
 struct Back<'a, E> {
     sizes: Sizes,
     matrix: &'a [E],
-    boxes: Pair<E>,
+    boxes: Vec<E>,
     /// The gradients, for tiles of rows and for tiles of columns.
     of_rows: Vec<Vec<E>>,
     of_columns: Vec<Vec<E>>,
@@ -295,7 +299,6 @@ fn rows_back<'a, S: Simd, E: Number>(
     let [mut lower, mut upper] = ends;
     let mut part = vec![E::ZERO; 6 * 2 * each];
     if !lower.is_empty() || !upper.is_empty() {
-        let positive: Vec<E> = matrix.iter().copied().map(absolute).collect();
         for (block, packed) in back.of_rows.iter().enumerate() {
             let own = block * each..((block + 1) * each).min(rows);
             tiles!(
@@ -316,11 +319,9 @@ fn rows_back<'a, S: Simd, E: Number>(
                 },
                 tile::<S, E>(
                     outer,
-                    Left {
-                        first: &matrix[at * outer..],
-                        second: &positive[at * outer..],
-                        row: outer,
-                        step: 1,
+                    Absolutes {
+                        numbers: &matrix[at * outer..],
+                        width: outer,
                     },
                     packed,
                     &mut part
@@ -353,12 +354,7 @@ fn rows_back<'a, S: Simd, E: Number>(
                 },
                 tile::<S, E>(
                     rows,
-                    Left {
-                        first: &back.boxes.first[first + at..],
-                        second: &back.boxes.second[first + at..],
-                        row: 1,
-                        step: inner,
-                    },
+                    Pairs(&back.boxes[2 * (first + at) * rows..]),
                     packed,
                     &mut part
                 )

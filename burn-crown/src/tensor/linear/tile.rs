@@ -12,14 +12,60 @@ pub(super) const VECTORS: usize = 4;
 /// The vectors of one product's columns.
 pub(super) const WIDTH: usize = VECTORS / 2;
 
-/// The left factors of both products, of equal form: the number of a row and a step is at
-/// `row · self.row + step · self.step`.
+/// The left factors of both products.
+pub(super) trait Left<E: Number>: Copy {
+    /// Whether there are so many rows and steps.
+    fn holds(&self, rows: usize, steps: usize) -> bool;
+
+    /// The numbers of a row and a step, each in all lanes.
+    ///
+    /// # Safety
+    ///
+    /// There are so many rows and steps; `rows` is the number of rows.
+    unsafe fn get<S: Simd>(&self, rows: usize, row: usize, step: usize) -> [Vector<S, E>; 2];
+}
+
+/// Pairs of numbers, by step and row.
 #[derive(Clone, Copy)]
-pub(super) struct Left<'a, E> {
-    pub(super) first: &'a [E],
-    pub(super) second: &'a [E],
-    pub(super) row: usize,
-    pub(super) step: usize,
+pub(super) struct Pairs<'a, E>(pub(super) &'a [E]);
+
+impl<E: Number> Left<E> for Pairs<'_, E> {
+    fn holds(&self, rows: usize, steps: usize) -> bool {
+        self.0.len() >= 2 * rows * steps
+    }
+
+    #[inline(always)]
+    unsafe fn get<S: Simd>(&self, rows: usize, row: usize, step: usize) -> [Vector<S, E>; 2] {
+        let at = 2 * (step * rows + row);
+        // SAFETY: the caller vouches for the row and the step.
+        unsafe {
+            [
+                self.0.get_unchecked(at).splat(),
+                self.0.get_unchecked(at + 1).splat(),
+            ]
+        }
+    }
+}
+
+/// Numbers and their absolute values, by row and step; a row has `width` numbers.
+#[derive(Clone, Copy)]
+pub(super) struct Absolutes<'a, E> {
+    pub(super) numbers: &'a [E],
+    pub(super) width: usize,
+}
+
+impl<E: Number> Left<E> for Absolutes<'_, E> {
+    fn holds(&self, rows: usize, steps: usize) -> bool {
+        steps <= self.width && self.numbers.len() >= rows * self.width
+    }
+
+    #[inline(always)]
+    unsafe fn get<S: Simd>(&self, _: usize, row: usize, step: usize) -> [Vector<S, E>; 2] {
+        // SAFETY: the caller vouches for the row and the step.
+        let number: Vector<S, E> =
+            unsafe { *self.numbers.get_unchecked(row * self.width + step) }.splat();
+        [number, number.abs()]
+    }
 }
 
 /// The sums over steps of `I` rows, stored one row after the other: [`WIDTH`] vectors of the first
@@ -27,15 +73,14 @@ pub(super) struct Left<'a, E> {
 #[inline(always)]
 pub(super) fn tile<S: Simd, E: Number, const I: usize>(
     steps: usize,
-    left: Left<'_, E>,
+    left: impl Left<E>,
     right: &[E],
     out: &mut [E],
 ) {
     let lanes = E::lanes::<S>();
     assert!(right.len() >= steps * VECTORS * lanes);
     assert!(out.len() >= I * VECTORS * lanes);
-    let last = (I - 1) * left.row + steps.saturating_sub(1) * left.step;
-    assert!(left.first.len() > last && left.second.len() > last);
+    assert!(left.holds(I, steps));
     let zero: Vector<S, E> = E::ZERO.splat();
     let mut sums = [[zero; VECTORS]; I];
     for step in 0..steps {
@@ -46,15 +91,8 @@ pub(super) fn tile<S: Simd, E: Number, const I: usize>(
                 unsafe { E::vload_unaligned(right.as_ptr().add((step * VECTORS + index) * lanes)) };
         }
         for (row, sums) in sums.iter_mut().enumerate() {
-            let at = row * left.row + step * left.step;
-            // SAFETY: the last row's number of the last step is within the slices.
-            let (first, second) = unsafe {
-                (
-                    *left.first.get_unchecked(at),
-                    *left.second.get_unchecked(at),
-                )
-            };
-            let (first, second): (Vector<S, E>, Vector<S, E>) = (first.splat(), second.splat());
+            // SAFETY: the left factors were asked above.
+            let [first, second] = unsafe { left.get::<S>(I, row, step) };
             for index in 0..WIDTH {
                 sums[index] = first.mul_add(vectors[index], sums[index]);
                 sums[WIDTH + index] = second.mul_add(vectors[WIDTH + index], sums[WIDTH + index]);
@@ -65,18 +103,27 @@ pub(super) fn tile<S: Simd, E: Number, const I: usize>(
         for (index, sum) in sums.into_iter().enumerate() {
             // SAFETY: there is space for all sums, as was asserted.
             unsafe {
-                E::vstore_unaligned(out.as_mut_ptr().add((row * VECTORS + index) * lanes), sum)
-            };
+                E::vstore_unaligned(out.as_mut_ptr().add((row * VECTORS + index) * lanes), sum);
+            }
         }
     }
 }
 
-/// How many rows a tile has, of so many that are left: as many as there are registers for.
+/// The most rows of a tile: as many as there are registers for.
 #[inline(always)]
-pub(super) fn height<S: Simd, E: Number>(left: usize) -> usize {
-    let wide = E::lanes::<S>() * size_of::<E>() >= 64;
+pub(super) fn tallest<S: Simd, E: Number>() -> usize {
+    if E::lanes::<S>() * size_of::<E>() >= 64 {
+        6
+    } else {
+        2
+    }
+}
+
+/// How many rows a tile has, of so many that are left.
+#[inline(always)]
+pub(super) fn height(left: usize, tallest: usize) -> usize {
     match left {
-        6.. if wide => 6,
+        6.. if tallest >= 6 => 6,
         2.. => 2,
         _ => 1,
     }

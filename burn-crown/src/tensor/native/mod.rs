@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, DispatchTensorKind};
 use burn::tensor::DType;
-use macerator::{ReduceAdd, VMulAdd};
+use macerator::{ReduceAdd, VAbs, VMulAdd};
 
 pub(super) use record::record;
 
@@ -32,6 +32,7 @@ pub(super) trait Number:
     + Mul<Output = Self>
     + Sub<Output = Self>
     + Div<Output = Self>
+    + VAbs
     + VMulAdd
     + ReduceAdd
 {
