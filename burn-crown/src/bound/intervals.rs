@@ -204,11 +204,8 @@ impl Intervals {
             .filter_map(|index| self.known(index))
             .map(|region| {
                 let Interval { lower, upper } = region.interval();
-                let spread = upper.detach().sub(lower.detach());
-                spread
-                    .mul_scalar(0.0)
-                    .sum_features()
-                    .reshape(&[self.graph.batch, 1])
+                let sum = lower.widths_zero_or_nan(upper);
+                sum.reshape(&[self.graph.batch, 1])
             })
             .reduce(AnyTensor::add)
     }
