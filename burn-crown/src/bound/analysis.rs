@@ -242,8 +242,8 @@ impl Analysis {
         for index in graph.pre_activations(graph.outputs[self.output]) {
             let interval = intervals.ensure(index).interval();
             let interval = interval.map(|end| end.detach().without_autodiff());
-            if let Some(mask) = crown::open_mask(&graph, index, &interval) {
-                open = open.add(mask.ones(intervals.like()).sum_features());
+            if let Some(count) = crown::count_open(&graph, index, &interval) {
+                open = open.add(count);
             }
         }
         open.into_tensor()

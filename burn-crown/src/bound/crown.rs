@@ -7,7 +7,7 @@ use super::intervals::Intervals;
 use super::open::Open;
 use super::{BoundConfig, windows};
 use crate::graph::Graph;
-use crate::ops::{Interval, Region};
+use crate::ops::{Interval, Operator, Region};
 use crate::tensor::{AnyMask, AnyTensor};
 
 /// Bounds every pre-activation below `target` by a backward pass, in topological order, each
@@ -101,11 +101,28 @@ const COPIES: usize = 12;
 
 /// The elements of a node that a nonlinear operator reads on which its relaxation is not exact.
 pub(super) fn open_mask(graph: &Graph, index: usize, interval: &Interval) -> Option<AnyMask> {
-    (index..graph.nodes.len())
-        .filter(|&consumer| graph.inputs(consumer).contains(&index))
-        .filter_map(|consumer| graph.nonlinear(consumer))
+    let readers = nonlinear_readers(graph, index);
+    readers
         .map(|operator| operator.open(interval))
         .reduce(AnyMask::or)
+}
+
+/// How many of these there are for each image, `[B]`; without gradient.
+pub(super) fn count_open(graph: &Graph, index: usize, interval: &Interval) -> Option<AnyTensor> {
+    let mut readers = nonlinear_readers(graph, index);
+    let (first, others) = (readers.next()?, readers.next());
+    if others.is_none() {
+        return Some(first.count_open(interval));
+    }
+    let mask = open_mask(graph, index, interval)?;
+    Some(mask.ones(&interval.lower).sum_features())
+}
+
+/// The nonlinear operators that read a node.
+fn nonlinear_readers(graph: &Graph, index: usize) -> impl Iterator<Item = &dyn Operator> {
+    (index..graph.nodes.len())
+        .filter(move |&reader| graph.inputs(reader).contains(&index))
+        .filter_map(|reader| graph.nonlinear(reader))
 }
 
 fn all_neurons(known: &Intervals, index: usize, config: &BoundConfig) -> Interval {

@@ -7,7 +7,7 @@ use super::LowerSlope;
 use super::rounding::Soundness;
 use crate::graph::{Graph, Source};
 use crate::ops::{Interval, Lines, Region, Rounded, Roundings};
-use crate::tensor::AnyTensor;
+use crate::tensor::{AnyTensor, Measure};
 
 /// What is known of each node: the values of fixed nodes, the regions of perturbed ones.
 #[derive(Clone, Debug)]
@@ -204,7 +204,7 @@ impl Intervals {
             .filter_map(|index| self.known(index))
             .map(|region| {
                 let Interval { lower, upper } = region.interval();
-                let sum = lower.widths_zero_or_nan(upper);
+                let sum = lower.measured(upper, Measure::ZeroIfFinite);
                 sum.reshape(&[self.graph.batch, 1])
             })
             .reduce(AnyTensor::add)

@@ -143,4 +143,8 @@ impl Operator for LeakyRelu {
     fn open(&self, input: &Interval) -> AnyMask {
         Relu.open(input)
     }
+
+    fn count_open(&self, input: &Interval) -> AnyTensor {
+        Relu.count_open(input)
+    }
 }

@@ -215,6 +215,11 @@ pub(crate) trait Operator: Debug + Send + Sync {
     fn open(&self, input: &Interval) -> AnyMask {
         input.upper.clone().greater(input.lower.clone())
     }
+
+    /// How many elements of each image are [open](Self::open), `[B]`; without gradient.
+    fn count_open(&self, input: &Interval) -> AnyTensor {
+        self.open(input).ones(&input.lower).sum_features()
+    }
 }
 
 /// Parallel lines around an operator: `slope ∘ x + intercept` with the intercept's two bounds.

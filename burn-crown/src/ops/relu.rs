@@ -3,7 +3,7 @@
 use super::lines::{Line, Lines};
 use super::{Band, Interval, Operator, Region, Rounded, Roundings, Step, Window, Windowed};
 use crate::bound::LowerSlope;
-use crate::tensor::{AnyMask, AnyTensor, Chord, Steep};
+use crate::tensor::{AnyMask, AnyTensor, Chord, Measure, Steep};
 
 /// `max(x, 0)`.
 #[derive(Debug)]
@@ -123,5 +123,10 @@ impl Operator for Relu {
         // Also where the upper end is no number.
         let above = input.upper.clone().lower_equal_scalar(0.0).not();
         below.and(above)
+    }
+
+    fn count_open(&self, input: &Interval) -> AnyTensor {
+        let Interval { lower, upper } = input.clone();
+        lower.measured(upper, Measure::Straddles)
     }
 }

@@ -22,6 +22,7 @@ mod finite;
 mod functions;
 mod linear;
 mod mask;
+mod measure;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod native;
 mod rectifier;
@@ -31,6 +32,7 @@ mod signed;
 pub(crate) use around::{Surrounds, widened};
 pub(crate) use conv::{Convolve, Dims};
 pub(crate) use mask::AnyMask;
+pub(crate) use measure::Measure;
 pub(crate) use rectifier::{Chord, Steep};
 pub(crate) use signed::Factors;
 

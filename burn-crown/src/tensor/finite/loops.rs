@@ -1,11 +1,11 @@
-//! The loops over slices of numbers, on any number of threads.
+//! The loop over slices of numbers, on any number of threads.
 #![allow(
     unsafe_code,
     reason = "of the macro that chooses the processor's vectors"
 )]
 #![allow(
     clippy::extra_unused_type_parameters,
-    reason = "the compiler makes vectors of the loops, for the processor that the parameter names"
+    reason = "the compiler makes vectors of the loop, for the processor that the parameter names"
 )]
 
 use macerator::{Simd, with_simd};
@@ -15,10 +15,6 @@ use crate::tensor::native::{Number, Space, Work};
 
 /// Input: numbers. Output: the sum of their products with zero.
 pub(super) struct ZeroOrNan;
-
-/// Inputs: the lower and the upper ends of intervals. Output: for each image the sum of their widths'
-/// products with zero.
-pub(super) struct WidthsZeroOrNan;
 
 /// How many numbers a thread takes.
 const GRAIN: usize = 1 << 16;
@@ -33,21 +29,6 @@ impl Work<1, 1> for ZeroOrNan {
             parts.reduce(|| E::ZERO, |left, right| left + right)
         };
         out[0].write(sum);
-    }
-}
-
-impl Work<2, 1> for WidthsZeroOrNan {
-    fn run<E: Number>(self, [lower, upper]: [&[E]; 2], [out]: [Space<'_, E>; 1]) {
-        let each = lower.len() / out.len();
-        assert_eq!([lower.len(), upper.len()], [each * out.len(); 2]);
-        lower
-            .par_chunks(each)
-            .zip(upper.par_chunks(each))
-            .zip(out)
-            .with_min_len(GRAIN.div_ceil(each))
-            .for_each(|((lower, upper), out)| {
-                out.write(zeros_of_widths(lower, upper));
-            });
     }
 }
 
@@ -66,26 +47,6 @@ fn zeros<S: Simd, E: Number>(numbers: &[E]) -> E {
     for chunk in chunks {
         for lane in 0..LANES {
             lanes[lane] += chunk[lane] * E::ZERO;
-        }
-    }
-    for lane in lanes {
-        sum += lane;
-    }
-    sum
-}
-
-/// The sum of the products of widths with zero.
-#[with_simd]
-fn zeros_of_widths<'a, S: Simd, E: Number>(lower: &'a [E], upper: &'a [E]) -> E {
-    let mut lanes = [E::ZERO; LANES];
-    let mut sum = E::ZERO;
-    let (lowers, uppers) = (lower.chunks_exact(LANES), upper.chunks_exact(LANES));
-    for (&lower, &upper) in lowers.remainder().iter().zip(uppers.remainder()) {
-        sum += (upper - lower) * E::ZERO;
-    }
-    for (lower, upper) in lowers.zip(uppers) {
-        for lane in 0..LANES {
-            lanes[lane] += (upper[lane] - lower[lane]) * E::ZERO;
         }
     }
     for lane in lanes {

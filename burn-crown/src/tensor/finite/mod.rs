@@ -1,7 +1,7 @@
 //! Whether all elements of a tensor are finite.
 //!
-//! Training asks it of every parameter and gradient in every step, and of the intervals that
-//! relaxations stand on. So it is a backend extension: one pass over the elements where the backend has loops of its own ([`extension`]); composed of Burn's
+//! Training asks it of every parameter and gradient in every step. So it is a backend extension: one
+//! pass over the elements where the backend has loops of its own ([`extension`]); composed of Burn's
 //! operations elsewhere.
 
 #[cfg(any(feature = "flex", feature = "tch"))]
@@ -32,17 +32,6 @@ impl AnyTensor {
         }
         composed(numbers)
     }
-
-    /// For each image of intervals from `self` `[B, ...]` to `upper`, without gradient: 0, or NaN where
-    /// an end or a width is infinite or NaN. `[B]`.
-    pub(crate) fn widths_zero_or_nan(self, upper: Self) -> Self {
-        let (lower, upper) = (self.without_autodiff(), upper.without_autodiff());
-        #[cfg(any(feature = "flex", feature = "tch"))]
-        if has_loops(&[&lower, &upper]) {
-            return extension::widths_zero_or_nan(lower, upper);
-        }
-        composed_of_widths(lower, upper)
-    }
 }
 
 /// Of Burn's operations, for every backend and data type.
@@ -50,9 +39,4 @@ fn composed(numbers: AnyTensor) -> AnyTensor {
     let count = numbers.shape().iter().product();
     let zeros = numbers.mul_scalar(0.0);
     zeros.reshape(&[1, count]).sum_features()
-}
-
-/// The same for the widths of intervals.
-fn composed_of_widths(lower: AnyTensor, upper: AnyTensor) -> AnyTensor {
-    upper.sub(lower).mul_scalar(0.0).sum_features()
 }
