@@ -8,8 +8,8 @@ use macerator::{Simd, with_simd};
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
-use super::lanes::{Lanes, Scratch, gather, scatter};
-use super::loops::{Shape, add_places};
+use super::lanes::{Scratch, gather, mix, scatter};
+use super::loops::{Shape, add_places, total};
 use super::product::Product;
 use super::weights::WeightGradient;
 use crate::tensor::native::{Number, Space, Work};
@@ -99,7 +99,7 @@ impl Work<6, 4> for BoxGradient {
         let back = &Back {
             geometry,
             products: Products::new(&geometry.adjoint(), weights, shape.widest),
-            weights: WeightGradient::new(geometry),
+            weights: WeightGradient::new::<E>(geometry),
         };
         let each = shape.rows_of_a_task(rows);
         let [inputs, outputs] = [geometry.inputs(), geometry.outputs()].map(|all| all * each);
@@ -121,10 +121,16 @@ impl Work<6, 4> for BoxGradient {
             .into_par_iter()
             .map(|(rows, spaces)| {
                 let mut sums = Sums {
-                    center: vec![E::ZERO; to_weights.len()],
-                    radius: vec![E::ZERO; to_weights.len()],
+                    center: back.weights.sums(to_weights.len()),
+                    radius: back.weights.sums(to_weights.len()),
                     bias: vec![E::ZERO; to_bias.len()],
                 };
+                if let WeightGradient::Channels(weights) = &back.weights
+                    && !to_weights.is_empty()
+                {
+                    let to = [&mut sums.center[..], &mut sums.radius[..]];
+                    weights.add(rows.ends, rows.grads, to);
+                }
                 match shape.vectors {
                     1 => convolve_back::<E, 1>(back, rows, spaces, &mut sums),
                     2 => convolve_back::<E, 2>(back, rows, spaces, &mut sums),
@@ -133,37 +139,16 @@ impl Work<6, 4> for BoxGradient {
                 sums
             })
             .collect();
-        // In one order, whichever thread was first.
-        let total = |part: &dyn Fn(&Sums<E>) -> E| {
-            let parts = parts.iter().map(part);
-            parts.fold(E::ZERO, |sum, part| sum + part)
-        };
-        for (at, out) in to_weights.iter_mut().enumerate() {
-            let radius = total(&|sums| sums.radius[at]);
-            out.write(total(&|sums| sums.center[at]) + sign(weights[at]) * radius);
+        let total = |part: fn(&Sums<E>) -> &[E]| total(parts.iter().map(part));
+        let ordered = |sums| back.weights.in_order(geometry, sums);
+        let of_center = ordered(total(|sums| &sums.center));
+        let of_radius = ordered(total(|sums| &sums.radius));
+        let sums = of_center.into_iter().zip(of_radius).zip(weights);
+        for (out, ((center, radius), &weight)) in to_weights.iter_mut().zip(sums) {
+            out.write(center + sign(weight) * radius);
         }
-        for (at, out) in to_bias.iter_mut().enumerate() {
-            out.write(total(&|sums| sums.bias[at]));
-        }
-    }
-}
-
-/// Makes of two ends their half sum and half difference, or of these the ends again: each pair
-/// `[a, b]` becomes `[(a + b) scale, (b − a) scale]`.
-#[inline(always)]
-fn mix<S: Simd, E: Number, const R: usize>(
-    a: &mut [Lanes<S, E, R>],
-    b: &mut [Lanes<S, E, R>],
-    scale: E,
-) {
-    let (scale, minus) = (scale.splat(), (E::ZERO - scale).splat());
-    let zero = E::ZERO.splat();
-    for (a, b) in a.iter_mut().zip(b) {
-        for part in 0..R {
-            let (lower, upper) = (a[part], b[part]);
-            let half = upper.mul_add(scale, zero);
-            a[part] = lower.mul_add(scale, half);
-            b[part] = lower.mul_add(minus, half);
+        for (out, sum) in to_bias.iter_mut().zip(total(|sums| &sums.bias)) {
+            out.write(sum);
         }
     }
 }
@@ -246,12 +231,14 @@ fn convolve_back<'a, S: Simd, E: Number, const R: usize>(
             }
         }
         mix(of_center, of_radius, E::ONE);
-        if !sums.center.is_empty() {
+        if let WeightGradient::Rows(weights) = &back.weights
+            && !sums.center.is_empty()
+        {
             gather(first, geometry.input_channels, center);
             gather(second, geometry.input_channels, radius);
             mix(center, radius, E::HALF);
-            back.weights.add(center, of_center, &mut sums.center);
-            back.weights.add(radius, of_radius, &mut sums.radius);
+            weights.add(center, of_center, &mut sums.center);
+            weights.add(radius, of_radius, &mut sums.radius);
         }
         add_places(of_center, &[E::ONE.splat(); R], &mut sums.bias);
         let [to_lower, to_upper] = spaces.each_mut().map(Iterator::next);

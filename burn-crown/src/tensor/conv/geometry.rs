@@ -215,7 +215,7 @@ impl Meets {
     }
 
     /// The places of these dims with those of further ones in each.
-    fn around(self, inner: Self) -> Self {
+    pub(super) fn around(self, inner: Self) -> Self {
         let both = |(own, within): (&Vec<Meet>, &Vec<Meet>)| {
             let pair = |own: &Meet, within: &Meet| Meet {
                 tap: own.tap * inner.taps + within.tap,

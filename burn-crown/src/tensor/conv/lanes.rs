@@ -85,13 +85,35 @@ pub(super) fn scatter<S: Simd, E: Number, const R: usize>(
     }
 }
 
-fn flat<S: Simd, E: Number, const R: usize>(lanes: &[Lanes<S, E, R>]) -> &[E] {
+/// Makes of two ends their half sum and half difference, or of these the ends again: each pair
+/// `[a, b]` becomes `[(a + b) scale, (b − a) scale]`.
+#[inline(always)]
+pub(super) fn mix<S: Simd, E: Number, const R: usize>(
+    a: &mut [Lanes<S, E, R>],
+    b: &mut [Lanes<S, E, R>],
+    scale: E,
+) {
+    let (scale, minus) = (scale.splat(), (E::ZERO - scale).splat());
+    let zero = E::ZERO.splat();
+    for (a, b) in a.iter_mut().zip(b) {
+        for part in 0..R {
+            let (lower, upper) = (a[part], b[part]);
+            let half = upper.mul_add(scale, zero);
+            a[part] = lower.mul_add(scale, half);
+            b[part] = lower.mul_add(minus, half);
+        }
+    }
+}
+
+pub(super) fn flat<S: Simd, E: Number, const R: usize>(lanes: &[Lanes<S, E, R>]) -> &[E] {
     let count = size_of_val(lanes) / size_of::<E>();
     // SAFETY: a vector is its lanes, one number after the other.
     unsafe { std::slice::from_raw_parts(lanes.as_ptr().cast(), count) }
 }
 
-fn flat_mut<S: Simd, E: Number, const R: usize>(lanes: &mut [Lanes<S, E, R>]) -> Space<'_, E> {
+pub(super) fn flat_mut<S: Simd, E: Number, const R: usize>(
+    lanes: &mut [Lanes<S, E, R>],
+) -> Space<'_, E> {
     let count = size_of_val(lanes) / size_of::<E>();
     // SAFETY: as above, any number is a lane, and whoever writes into a space writes numbers.
     unsafe { std::slice::from_raw_parts_mut(lanes.as_mut_ptr().cast(), count) }

@@ -74,7 +74,7 @@ impl Work<6, 4> for ConvolutionGradient {
         let back = &Back {
             geometry,
             product: Product::new(&adjoint, weights, shape.widest),
-            weights: WeightGradient::new(geometry),
+            weights: WeightGradient::new::<E>(geometry),
             channels: if of_sums.is_empty() { &[] } else { channels },
         };
         let rows = shape.rows_of_a_task(rows);
@@ -97,12 +97,16 @@ impl Work<6, 4> for ConvolutionGradient {
         let parts: Vec<Sums<E>> = tasks
             .into_par_iter()
             .map(|(rows, of_x)| {
-                let [weights, bias, channels] = totals.each_ref().map(zeros);
                 let mut sums = Sums {
-                    weights,
-                    bias,
-                    channels,
+                    weights: back.weights.sums(totals[0].len()),
+                    bias: zeros(&totals[1]),
+                    channels: zeros(&totals[2]),
                 };
+                if let WeightGradient::Channels(weights) = &back.weights
+                    && !sums.weights.is_empty()
+                {
+                    weights.add([rows.x], [rows.grad], [&mut sums.weights[..]]);
+                }
                 match shape.vectors {
                     1 => convolve_back::<E, 1>(back, rows, of_x, &mut sums),
                     2 => convolve_back::<E, 2>(back, rows, of_x, &mut sums),
@@ -111,14 +115,27 @@ impl Work<6, 4> for ConvolutionGradient {
                 sums
             })
             .collect();
-        // In one order, whichever thread was first.
         for (index, space) in totals.into_iter().enumerate() {
-            for (at, out) in space.iter_mut().enumerate() {
-                let parts = parts.iter().map(|sums| sums.parts()[index][at]);
-                out.write(parts.fold(E::ZERO, |sum, part| sum + part));
+            let mut total = total(parts.iter().map(|sums| sums.parts()[index]));
+            if index == 0 {
+                total = back.weights.in_order(geometry, total);
+            }
+            for (out, sum) in space.iter_mut().zip(total) {
+                out.write(sum);
             }
         }
     }
+}
+
+/// Adds what tasks give: in one order, whichever thread was first.
+pub(super) fn total<'a, E: Number>(mut parts: impl Iterator<Item = &'a [E]>) -> Vec<E> {
+    let mut total = parts.next().unwrap_or_default().to_vec();
+    for part in parts {
+        for (total, &part) in total.iter_mut().zip(part) {
+            *total += part;
+        }
+    }
+    total
 }
 
 /// How many tasks there are at most: their number must not depend on that of the threads, for the
@@ -143,11 +160,13 @@ impl Shape {
         let lanes = lanes(E::ZERO);
         let sums = if lanes * size_of::<E>() >= 64 { 16 } else { 8 };
         // Few channels need many rows for as many sums as there are registers; but what a block of
-        // rows holds is to stay in a core's own cache.
+        // rows holds is to stay in a core's own cache. If it cannot, more rows are a better use of
+        // what is read.
         let channels = geometry.output_channels.max(geometry.input_channels) / geometry.groups;
         let elements = geometry.inputs() + geometry.outputs();
         let fits = |vectors: usize| elements * vectors * lanes * size_of::<E>() <= CACHE;
-        let vectors = if rows <= lanes || !fits(2) {
+        let large = !fits(1) && rows > 2 * lanes;
+        let vectors = if rows <= lanes || !(fits(2) || large) {
             1
         } else if rows <= 2 * lanes || channels >= 32 || !fits(4) {
             2
@@ -169,7 +188,7 @@ impl Shape {
 
 /// How many numbers like this one a vector has.
 #[with_simd]
-fn lanes<S: Simd, E: Number>(_: E) -> usize {
+pub(super) fn lanes<S: Simd, E: Number>(_: E) -> usize {
     E::lanes::<S>()
 }
 
@@ -259,16 +278,22 @@ fn convolve_back<'a, S: Simd, E: Number, const R: usize>(
     let blocks = rows.x.chunks(block * inputs);
     let blocks = blocks.zip(rows.grad.chunks(block * outputs));
     for (index, (x, grad)) in blocks.enumerate() {
-        gather(grad, geometry.output_channels, to);
+        let by_rows = match &back.weights {
+            WeightGradient::Rows(weights) if !sums.weights.is_empty() => Some(weights),
+            _ => None,
+        };
+        if by_rows.is_some() || !sums.bias.is_empty() || !of_x.is_empty() {
+            gather(grad, geometry.output_channels, to);
+        }
         let count = x.len() / inputs;
         if !rows.of_sums.is_empty() {
             gather(&rows.of_sums[index * block..][..count], 1, of_sums);
         }
-        if !sums.weights.is_empty() || !sums.channels.is_empty() {
+        if by_rows.is_some() || !sums.channels.is_empty() {
             gather(x, geometry.input_channels, from);
         }
-        if !sums.weights.is_empty() {
-            back.weights.add(from, to, &mut sums.weights);
+        if let Some(weights) = by_rows {
+            weights.add(from, to, &mut sums.weights);
         }
         add_places(to, &[E::ONE.splat(); R], &mut sums.bias);
         if !rows.of_sums.is_empty() {

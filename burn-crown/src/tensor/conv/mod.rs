@@ -10,6 +10,10 @@ mod box_extension;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod box_loops;
 #[cfg(any(feature = "flex", feature = "tch"))]
+mod by_channels;
+#[cfg(any(feature = "flex", feature = "tch"))]
+mod by_rows;
+#[cfg(any(feature = "flex", feature = "tch"))]
 mod extension;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod geometry;
@@ -17,6 +21,8 @@ mod geometry;
 mod lanes;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod loops;
+#[cfg(any(feature = "flex", feature = "tch"))]
+mod panels;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod product;
 #[cfg(test)]

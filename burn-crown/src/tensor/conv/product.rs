@@ -100,11 +100,13 @@ impl<E: Number> Product<E> {
     ) {
         let (weights, _) = block.weights.as_chunks::<W>();
         for (inner, meets) in self.inner.of_outputs.iter().enumerate() {
-            let start: [Lanes<S, E, R>; W] = std::array::from_fn(|channel| {
-                let bias = bias.get(block.output + channel).copied();
-                [bias.unwrap_or(E::ZERO).splat(); R]
-            });
-            let mut sums = start;
+            let mut sums: [Lanes<S, E, R>; W] = [[E::ZERO.splat(); R]; W];
+            if !bias.is_empty() {
+                let bias = &bias[block.output..][..W];
+                for channel in 0..W {
+                    sums[channel] = [bias[channel].splat(); R];
+                }
+            }
             for above in &self.outer.of_outputs[outer] {
                 for meet in meets {
                     let place = above.input * self.inner.inputs + meet.input;
@@ -123,7 +125,11 @@ impl<E: Number> Product<E> {
                 }
             }
             let place = outer * self.inner.outputs + inner;
-            out[place * self.outputs + block.output..][..W].copy_from_slice(&sums);
+            let out = &mut out[place * self.outputs + block.output..][..W];
+            // One by one, from the registers: a copy of all is a call.
+            for channel in 0..W {
+                out[channel] = sums[channel];
+            }
         }
     }
 }

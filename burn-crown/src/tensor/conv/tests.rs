@@ -44,12 +44,25 @@ struct Case {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let rows = prop_oneof![8_usize..80, 120_usize..300];
-    let channels = prop_oneof![
+    cases_of(prop_oneof![
         [1_usize..6, 1_usize..6],
         [1_usize..4, 7_usize..18],
         [30_usize..34, 30_usize..34]
+    ])
+}
+
+/// With so many channels that they are in the lanes where the gradient of weights is computed.
+fn wide_cases() -> impl Strategy<Value = Case> {
+    let channels = prop_oneof![
+        [8_usize..20, 24_usize..36],
+        [24_usize..36, 8_usize..20],
+        [13_usize..17, 13_usize..17]
     ];
+    cases_of(channels)
+}
+
+fn cases_of(channels: impl Strategy<Value = [usize; 2]>) -> impl Strategy<Value = Case> {
+    let rows = prop_oneof![8_usize..80, 120_usize..300];
     let moves = (1_usize..6, 1_usize..4, [0_usize..3, 0_usize..3], 1_usize..3);
     let options = (
         any::<(bool, bool)>(),
@@ -205,7 +218,46 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn loops_over_images_of_many_channels_are_burns_convolutions(case in wide_cases()) {
+        // Rows that are taken at once, and images that are taken in strips.
+        let more = if case.seed % 2 == 0 { case.size } else { 17 };
+        Case {
+            rows: case.rows.min(45),
+            size: case.size.max(more),
+            ..case
+        }
+        .check::<2>();
+    }
+
+    /// Lines of which a strip has a part.
+    #[test]
+    fn loops_over_long_sequences_are_burns_convolutions(case in wide_cases()) {
+        Case {
+            rows: case.rows.min(33),
+            size: case.size + 500,
+            ..case
+        }
+        .check::<1>();
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn loops_over_volumes_of_many_channels_are_burns_convolutions(case in wide_cases()) {
+        Case {
+            rows: case.rows.min(17),
+            kernel: case.kernel.min(3),
+            size: case.size.clamp(5, 8),
+            padding: case.padding.map(|padding| padding.min(1)),
+            ..case
+        }
+        .check::<3>();
+    }
 
     #[test]
     fn loops_over_volumes_are_burns_convolutions(case in cases()) {
@@ -337,6 +389,18 @@ proptest! {
         used in prop_oneof![Just(Used::Lower), Just(Used::Upper), Just(Used::Both)],
     ) {
         check_boxes(&case, used);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn loops_over_boxes_of_many_channels_are_centres_and_radii(
+        case in wide_cases(),
+        used in prop_oneof![Just(Used::Lower), Just(Used::Upper), Just(Used::Both)],
+    ) {
+        check_boxes(&Case { rows: case.rows.min(45), ..case }, used);
     }
 }
 
