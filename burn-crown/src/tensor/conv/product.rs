@@ -127,8 +127,8 @@ impl<E: Number> Product<E> {
             let place = outer * self.inner.outputs + inner;
             let out = &mut out[place * self.outputs + block.output..][..W];
             // One by one, from the registers: a copy of all is a call.
-            for channel in 0..W {
-                out[channel] = sums[channel];
+            for (out, sum) in out.iter_mut().zip(&sums) {
+                *out = *sum;
             }
         }
     }
