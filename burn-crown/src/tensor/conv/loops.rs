@@ -160,12 +160,12 @@ impl Shape {
         let lanes = lanes(E::ZERO);
         let sums = if lanes * size_of::<E>() >= 64 { 16 } else { 8 };
         // Few channels need many rows for as many sums as there are registers; but what a block of
-        // rows holds is to stay in a core's own cache. If it cannot, more rows are a better use of
-        // what is read.
+        // rows holds is to stay in a core's own cache. If that is out of reach, several rows at least
+        // share the weights that are read.
         let channels = geometry.output_channels.max(geometry.input_channels) / geometry.groups;
-        let elements = geometry.inputs() + geometry.outputs();
-        let fits = |vectors: usize| elements * vectors * lanes * size_of::<E>() <= CACHE;
-        let large = !fits(1) && rows > 2 * lanes;
+        let row = (geometry.inputs() + geometry.outputs()) * size_of::<E>();
+        let fits = |vectors: usize| row * vectors * lanes <= CACHE;
+        let large = row * lanes > 2 * CACHE && rows > 2 * lanes;
         let vectors = if rows <= lanes || !(fits(2) || large) {
             1
         } else if rows <= 2 * lanes || channels >= 32 || !fits(4) {
