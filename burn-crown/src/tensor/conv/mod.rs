@@ -9,6 +9,8 @@
 mod box_extension;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod box_loops;
+#[cfg(test)]
+mod box_tests;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod by_channels;
 #[cfg(any(feature = "flex", feature = "tch"))]
