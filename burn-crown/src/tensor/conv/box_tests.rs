@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::tests::{Case, assert_alike, cases, devices, wide_cases};
+use super::tests::{Case, assert_alike, cases, wide_cases};
 use super::{AnyTensor, Convolve, Dims, around_boxes};
+use crate::tensor::native::devices;
 
 /// Which of the ends of a box something is made of.
 #[derive(Clone, Copy, Debug, PartialEq)]

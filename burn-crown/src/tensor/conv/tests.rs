@@ -8,19 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::{AnyTensor, Convolve, Dims, sums_of_rows};
-
-#[allow(
-    deprecated,
-    reason = "Burn will give up libtorch; until then it is supported here"
-)]
-pub(super) fn devices() -> Vec<Device> {
-    vec![
-        #[cfg(feature = "flex")]
-        Device::flex(),
-        #[cfg(feature = "tch")]
-        Device::libtorch(),
-    ]
-}
+use crate::tensor::native::devices;
 
 /// One convolution, or a transposed one.
 #[derive(Clone, Debug)]

@@ -299,21 +299,20 @@ fn rows_back<'a, S: Simd, E: Number>(
     let [mut lower, mut upper] = ends;
     let mut part = vec![E::ZERO; 6 * 2 * each];
     if !lower.is_empty() || !upper.is_empty() {
+        // By row: a tile gives a few columns of many rows.
+        let mut made = [(); 2].map(|()| vec![E::ZERO; each * CHUNK]);
         for (block, packed) in back.of_rows.iter().enumerate() {
-            let own = block * each..((block + 1) * each).min(rows);
+            let [low, high] = &mut made;
             tiles!(
                 count,
                 |at, height| {
-                    for (index, sums) in part.chunks(2 * each).take(height).enumerate() {
-                        let (center, radius) = sums.split_at(each);
-                        for (lane, row) in own.clone().enumerate() {
-                            let (center, radius) = (center[lane] * E::HALF, radius[lane] * E::HALF);
-                            if let Some(space) = lower.get_mut(row) {
-                                space[at + index].write(center - radius);
-                            }
-                            if let Some(space) = upper.get_mut(row) {
-                                space[at + index].write(center + radius);
-                            }
+                    let part = &part[..height * 2 * each];
+                    for lane in 0..each {
+                        for index in 0..height {
+                            let center = part[index * 2 * each + lane] * E::HALF;
+                            let radius = part[(index * 2 + 1) * each + lane] * E::HALF;
+                            low[lane * CHUNK + at + index] = center - radius;
+                            high[lane * CHUNK + at + index] = center + radius;
                         }
                     }
                 },
@@ -327,6 +326,12 @@ fn rows_back<'a, S: Simd, E: Number>(
                     &mut part
                 )
             );
+            for (spaces, made) in [&mut lower, &mut upper].into_iter().zip(&made) {
+                let spaces = spaces.iter_mut().skip(block * each);
+                for (space, made) in spaces.zip(made.chunks(CHUNK)) {
+                    space.write_copy_of_slice(&made[..count]);
+                }
+            }
         }
     }
     if !to_matrix.is_empty() {

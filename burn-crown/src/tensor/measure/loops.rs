@@ -69,7 +69,7 @@ macro_rules! sums {
 sums! {
     zeros_of_widths(lower, upper) => (upper - lower) * E::ZERO;
     straddling(lower, upper) => {
-        let settled = !(lower < E::ZERO) | (upper <= E::ZERO);
-        if settled { E::ZERO } else { E::ONE }
+        let (below, settled) = (lower < E::ZERO, upper <= E::ZERO);
+        if below & !settled { E::ONE } else { E::ZERO }
     };
 }
