@@ -111,5 +111,8 @@ fn a_recording_is_for_the_parameters_that_are_perturbed() {
     for (alone, both) in alone.iter().zip(&both) {
         assert!(both > alone, "{alone} {both}");
     }
-    assert_eq!(alone, widths(&WeightPerturbation::new()));
+    // Libraries of kernels may add in another order where an array lies elsewhere.
+    for (before, after) in alone.iter().zip(widths(&WeightPerturbation::new())) {
+        assert!((before - after).abs() < 1e-12, "{before} {after}");
+    }
 }

@@ -12,7 +12,7 @@ use macerator::{Simd, with_simd};
 use rayon::prelude::*;
 
 use super::RANGE_TOLERANCE;
-use crate::tensor::native::{Number, Space, Work};
+use crate::tensor::native::{Number, Space, Work, or_zeros};
 
 /// Inputs: points `[B, C, ...]`; a radius, and the ends of a range, each one number or one for each
 /// channel; no ends where there is no range. Outputs: lower and upper ends of boxes, and one number
@@ -125,22 +125,7 @@ impl Work<6, 4> for BoxesGradient {
     ) {
         assert!(others.iter().all(|space| space.is_empty()));
         assert!([0, x.len()].contains(&of_x.len()));
-        let zeros = vec![
-            E::ZERO;
-            if of_lower.len() == of_upper.len() {
-                0
-            } else {
-                x.len()
-            }
-        ];
-        let [of_lower, of_upper] = [of_lower, of_upper].map(|gradient| {
-            if gradient.is_empty() {
-                &zeros
-            } else {
-                gradient
-            }
-        });
-        assert_eq!([of_lower.len(), of_upper.len()], [x.len(); 2]);
+        let [of_lower, of_upper] = [of_lower, of_upper].map(|end| or_zeros(end, x.len()));
         let mut of_x = of_x;
         let tasks: Vec<_> = self
             .0

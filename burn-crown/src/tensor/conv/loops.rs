@@ -11,7 +11,7 @@ use super::geometry::Geometry;
 use super::lanes::{Lanes, Scratch, gather, scatter};
 use super::product::Product;
 use super::weights::WeightGradient;
-use crate::tensor::native::{Number, Space, Work};
+use crate::tensor::native::{Number, Space, Work, or_zeros};
 
 /// Inputs: rows, weights, a bias `[O]` or nothing, weights `[C]` of the input's channels or nothing.
 /// Outputs: the rows of the result; if there are weights of channels, for each row the sum of all its
@@ -59,15 +59,7 @@ impl Work<6, 4> for ConvolutionGradient {
         [of_x, of_weights, of_bias, of_channels]: [Space<'_, E>; 4],
     ) {
         let geometry = &self.0;
-        let zeros = vec![
-            E::ZERO;
-            if grad.is_empty() {
-                x.len() / geometry.inputs()
-            } else {
-                0
-            } * geometry.outputs()
-        ];
-        let grad = if grad.is_empty() { &zeros } else { grad };
+        let grad = &*or_zeros(grad, x.len() / geometry.inputs() * geometry.outputs());
         let (adjoint, rows) = (geometry.adjoint(), geometry.rows(x.len(), grad.len()));
         assert!(of_sums.is_empty() || of_sums.len() == rows);
         let shape = Shape::of::<E>(geometry, rows);

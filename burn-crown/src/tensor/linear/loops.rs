@@ -8,7 +8,7 @@ use macerator::{Simd, with_simd};
 use rayon::prelude::*;
 
 use super::tile::{Absolutes, Pairs, WIDTH, height, tallest, tile};
-use crate::tensor::native::{Number, Space, Work};
+use crate::tensor::native::{Number, Space, Work, or_zeros};
 
 /// The sizes of a product `[rows, inner] · [inner, outer]`.
 #[derive(Clone, Copy, Debug)]
@@ -129,11 +129,8 @@ struct Gradients<E> {
 impl<E: Number> Gradients<E> {
     /// By those of the ends, of which one may be missing.
     fn new(ends: [&[E]; 2], count: usize) -> Self {
-        let missing = ends.iter().any(|end| end.is_empty());
-        let zeros = vec![E::ZERO; if missing { count } else { 0 }];
-        let [lower, upper] = ends.map(|end| if end.is_empty() { &zeros } else { end });
-        assert_eq!([lower.len(), upper.len()], [count; 2]);
-        let ends = || lower.iter().zip(upper);
+        let [lower, upper] = ends.map(|end| or_zeros(end, count));
+        let ends = || lower.iter().zip(&*upper);
         Self {
             first: ends().map(|(&l, &u)| l + u).collect(),
             second: ends().map(|(&l, &u)| u - l).collect(),

@@ -7,6 +7,7 @@ mod flex;
 mod libtorch;
 mod record;
 
+use std::borrow::Cow;
 use std::mem::MaybeUninit;
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 use std::sync::OnceLock;
@@ -75,6 +76,15 @@ pub(super) trait Work<const I: usize, const O: usize> {
     ///
     /// If the lengths do not fit: what a loop leaves out would stay unwritten.
     fn run<E: Number>(self, inputs: [&[E]; I], outputs: [Space<'_, E>; O]);
+}
+
+/// The gradient of an output of so many elements; zeros if nothing was made of it.
+pub(super) fn or_zeros<E: Number>(gradient: &[E], count: usize) -> Cow<'_, [E]> {
+    if gradient.is_empty() {
+        return vec![E::ZERO; count].into();
+    }
+    assert_eq!(gradient.len(), count);
+    gradient.into()
 }
 
 /// A backend whose tensors can be read and made as slices.

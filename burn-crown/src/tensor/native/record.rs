@@ -35,17 +35,16 @@ where
     let step = Step { gradient };
     let step = step.prepare::<C>(inputs.map(|input| input.node()));
     let inputs = inputs.map(|input| input.primitive().clone());
-    let several = N > 1;
-    let lefts = [(); N].map(|()| Left::<B>::default());
+    let lefts: [Left<B>; N] = std::array::from_fn(|_| Left::default());
     let state = State {
         inputs,
-        lefts: lefts.iter().filter(|_| several).cloned().collect(),
+        lefts: if N > 1 { lefts.to_vec() } else { vec![] },
     };
     let finish = |made| match step.compute_bound().stateful() {
         OpsKind::Tracked(prepared) => prepared.finish(state, made),
         OpsKind::UnTracked(prepared) => prepared.finish(made),
     };
-    if !several {
+    if N == 1 {
         let mut finish = Some(finish);
         return outputs.map(|output| finish.take().expect("there is one output")(output));
     }

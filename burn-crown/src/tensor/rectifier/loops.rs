@@ -14,7 +14,7 @@ use macerator::{Simd, with_simd};
 use rayon::prelude::*;
 
 use super::{Steep, WIDTH_FLOOR};
-use crate::tensor::native::{Number, Space, Work};
+use crate::tensor::native::{Number, Space, Work, or_zeros};
 
 /// Inputs: the lower and the upper ends of intervals. Outputs: slopes, intercepts, and ones for steep
 /// chords, for which there may be no space.
@@ -91,11 +91,8 @@ impl Work<4, 2> for ChordGradient {
             .collect();
         tasks.into_par_iter().for_each(|(ends, gradients, spaces)| {
             let count = ends[0].len();
-            let zeros = vec![E::ZERO; count];
-            let whole = |part: &&[E]| part.is_empty();
-            let gradients = gradients
-                .each_ref()
-                .map(|part| if whole(part) { &zeros } else { *part });
+            let gradients = gradients.map(|part| or_zeros(part, count));
+            let gradients = gradients.each_ref().map(|part| &**part);
             // What is not asked for is written where nobody reads.
             let mut spare = [(); 2].map(|()| vec![MaybeUninit::uninit(); count]);
             let mut spare = spare.each_mut().into_iter();
