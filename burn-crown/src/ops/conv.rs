@@ -28,48 +28,7 @@ where
         bias: Option<AnyTensor>,
         size: &[usize],
     ) -> (AnyTensor, Option<AnyTensor>) {
-        let (out, kernel) = (form.shape(), weight.shape());
-        // What the kernel covers of the padded input; a stride may leave some of its end uncovered.
-        let covered: [usize; N] = std::array::from_fn(|dim| {
-            let reach = (out[2 + dim] - 1) * self.stride[dim];
-            reach + self.dilation[dim] * (kernel[2 + dim] - 1) + 1
-        });
-        let transpose = |padding: [usize; N], uncovered: [usize; N]| {
-            let options = ConvTransposeOptions::new(
-                self.stride,
-                padding,
-                uncovered,
-                self.dilation,
-                self.groups,
-            );
-            let (form, weight) = (form.clone(), weight.clone());
-            match bias.clone() {
-                None => (Dims::conv_transpose(form, weight, None, options), None),
-                Some(bias) => {
-                    let [form, sums] = Dims::conv_transpose_with_sums(form, weight, bias, options);
-                    (form, Some(sums))
-                }
-            }
-        };
-        let begin = self.padding.map(|(begin, _)| begin);
-        if self.padding.iter().all(|(begin, end)| begin == end) {
-            let uncovered = |dim| size[dim] + 2 * begin[dim] - covered[dim];
-            return transpose(begin, std::array::from_fn(uncovered));
-        }
-        let (padded, bias) = transpose([0; N], [0; N]);
-        let missing = (0..N).map(|dim| (0, (begin[dim] + size[dim]).saturating_sub(covered[dim])));
-        let full = padded.pad(
-            &[(0, 0), (0, 0)]
-                .into_iter()
-                .chain(missing)
-                .collect::<Vec<_>>(),
-            0.0,
-        );
-        let shape = full.shape();
-        let inner = (0..N).map(|dim| (begin[dim], begin[dim] + size[dim]));
-        let rows = [(0, shape[0]), (0, shape[1])];
-        let form = full.slice(&rows.into_iter().chain(inner).collect::<Vec<_>>());
-        (form, bias)
+        Dims::conv_adjoint(form, weight, bias, self.clone(), size)
     }
 
     fn window(&self, window: &Window, input: &[usize], kernel: &[usize]) -> Option<(Self, Window)> {
@@ -121,23 +80,7 @@ where
         bias: Option<AnyTensor>,
         size: &[usize],
     ) -> (AnyTensor, Option<AnyTensor>) {
-        let options = ConvOptions::new(self.stride, self.padding, self.dilation, self.groups);
-        let (adjoint, bias) = match bias {
-            None => (Dims::conv(form, weight, None, options), None),
-            Some(bias) => {
-                let [form, sums] = Dims::conv_with_sums(form, weight, bias, options);
-                (form, Some(sums))
-            }
-        };
-        let shape = adjoint.shape();
-        if shape[2..] == *size {
-            return (adjoint, bias);
-        }
-        // With an output padding of a stride or more, the convolution has places at the end that no
-        // input element is behind.
-        let ends = shape[..2].iter().chain(size);
-        let form = adjoint.slice(&ends.map(|&end| (0, end)).collect::<Vec<_>>());
-        (form, bias)
+        Dims::conv_transpose_adjoint(form, weight, bias, self.clone(), size)
     }
 
     fn largest_weights(&self, weight: AnyTensor) -> AnyTensor {

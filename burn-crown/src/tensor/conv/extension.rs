@@ -43,16 +43,18 @@ pub(super) fn convolution(
     AnyTensor(out)
 }
 
-/// The result without bias, and the sums of the rows.
+/// The result without bias, and the sums of the rows if there are weights of channels.
 pub(super) fn convolution_with_sums(
     x: AnyTensor,
     weight: AnyTensor,
-    channels: AnyTensor,
+    channels: Option<AnyTensor>,
     geometry: Geometry,
-) -> [AnyTensor; 2] {
+) -> (AnyTensor, Option<AnyTensor>) {
     let nothing = AnyTensor::zeros(&[0], &x);
+    let summed = channels.is_some();
+    let channels = channels.unwrap_or_else(|| nothing.clone());
     let (out, sums) = Dispatch::convolution(x.0, weight.0, nothing.0, channels.0, geometry);
-    [out, sums].map(AnyTensor)
+    (AnyTensor(out), summed.then(|| AnyTensor(sums)))
 }
 
 macro_rules! convolution_ops {

@@ -110,37 +110,45 @@ pub(crate) trait Convolve<const N: usize> {
         })
     }
 
-    /// [`conv`](Self::conv) without bias, and for each row the sum `[B]` of the elements of `x`, each
-    /// times the weight of its channel, `[C]`.
-    fn conv_with_sums(
-        x: AnyTensor,
+    /// The adjoint of [`conv`](Self::conv) without bias: from forms `[B, O, ...]` on its output to
+    /// those on an input whose dims after the channels have `size`; and, if there are weights of
+    /// channels `[O]`, for each form the sum `[B]` of its elements, each times that of its channel.
+    fn conv_adjoint(
+        form: AnyTensor,
         weight: AnyTensor,
-        channels: AnyTensor,
+        channels: Option<AnyTensor>,
         options: ConvOptions<N>,
-    ) -> [AnyTensor; 2] {
+        size: &[usize],
+    ) -> (AnyTensor, Option<AnyTensor>) {
         #[cfg(any(feature = "flex", feature = "tch"))]
-        if many_rows(&x, &weight, Some(&channels)) {
-            let geometry = geometry::Geometry::of_conv(&x.shape(), &weight.shape(), &options);
-            return extension::convolution_with_sums(x, weight, channels, geometry);
+        if many_rows(&form, &weight, channels.as_ref()) {
+            let input = [&[form.shape()[0], weight.shape()[1] * options.groups], size].concat();
+            let geometry = geometry::Geometry::of_conv(&input, &weight.shape(), &options);
+            return extension::convolution_with_sums(form, weight, channels, geometry.adjoint());
         }
-        let sums = sums_of_rows(x.clone(), channels);
-        [Self::composed(x, weight, None, options), sums]
+        let sums = channels.map(|channels| sums_of_rows(form.clone(), channels));
+        (Self::composed_adjoint(form, weight, options, size), sums)
     }
 
     /// The same for [`conv_transpose`](Self::conv_transpose).
-    fn conv_transpose_with_sums(
-        x: AnyTensor,
+    fn conv_transpose_adjoint(
+        form: AnyTensor,
         weight: AnyTensor,
-        channels: AnyTensor,
+        channels: Option<AnyTensor>,
         options: ConvTransposeOptions<N>,
-    ) -> [AnyTensor; 2] {
+        size: &[usize],
+    ) -> (AnyTensor, Option<AnyTensor>) {
         #[cfg(any(feature = "flex", feature = "tch"))]
-        if many_rows(&x, &weight, Some(&channels)) {
-            let geometry = geometry::Geometry::of_transposed(&x.shape(), &weight.shape(), &options);
-            return extension::convolution_with_sums(x, weight, channels, geometry);
+        if many_rows(&form, &weight, channels.as_ref()) {
+            let input = [&[form.shape()[0], weight.shape()[0]], size].concat();
+            let geometry = geometry::Geometry::of_transposed(&input, &weight.shape(), &options);
+            return extension::convolution_with_sums(form, weight, channels, geometry.adjoint());
         }
-        let sums = sums_of_rows(x.clone(), channels);
-        [Self::composed_transpose(x, weight, None, options), sums]
+        let sums = channels.map(|channels| sums_of_rows(form.clone(), channels));
+        (
+            Self::composed_transpose_adjoint(form, weight, options, size),
+            sums,
+        )
     }
 
     /// [`conv`](Self::conv) by Burn's operation.
@@ -158,6 +166,68 @@ pub(crate) trait Convolve<const N: usize> {
         bias: Option<AnyTensor>,
         options: ConvTransposeOptions<N>,
     ) -> AnyTensor;
+
+    /// The adjoint of [`composed`](Self::composed).
+    fn composed_adjoint(
+        form: AnyTensor,
+        weight: AnyTensor,
+        options: ConvOptions<N>,
+        size: &[usize],
+    ) -> AnyTensor {
+        let (out, kernel) = (form.shape(), weight.shape());
+        // What the kernel covers of the padded input; a stride may leave some of its end uncovered.
+        let covered: [usize; N] = std::array::from_fn(|dim| {
+            let reach = (out[2 + dim] - 1) * options.stride[dim];
+            reach + options.dilation[dim] * (kernel[2 + dim] - 1) + 1
+        });
+        let transpose = |padding, uncovered| {
+            let ConvOptions {
+                stride,
+                dilation,
+                groups,
+                ..
+            } = options.clone();
+            let options = ConvTransposeOptions::new(stride, padding, uncovered, dilation, groups);
+            Self::composed_transpose(form, weight, None, options)
+        };
+        let begin = options.padding.map(|(begin, _)| begin);
+        if options.padding.iter().all(|(begin, end)| begin == end) {
+            let uncovered = |dim| size[dim] + 2 * begin[dim] - covered[dim];
+            return transpose(begin, std::array::from_fn(uncovered));
+        }
+        let padded = transpose([0; N], [0; N]);
+        let missing = (0..N).map(|dim| (0, (begin[dim] + size[dim]).saturating_sub(covered[dim])));
+        let rows = [(0, 0), (0, 0)];
+        let full = padded.pad(&rows.into_iter().chain(missing).collect::<Vec<_>>(), 0.0);
+        let shape = full.shape();
+        let inner = (0..N).map(|dim| (begin[dim], begin[dim] + size[dim]));
+        let rows = [(0, shape[0]), (0, shape[1])];
+        full.slice(&rows.into_iter().chain(inner).collect::<Vec<_>>())
+    }
+
+    /// The adjoint of [`composed_transpose`](Self::composed_transpose).
+    fn composed_transpose_adjoint(
+        form: AnyTensor,
+        weight: AnyTensor,
+        options: ConvTransposeOptions<N>,
+        size: &[usize],
+    ) -> AnyTensor {
+        let options = ConvOptions::new(
+            options.stride,
+            options.padding,
+            options.dilation,
+            options.groups,
+        );
+        let adjoint = Self::composed(form, weight, None, options);
+        let shape = adjoint.shape();
+        if shape[2..] == *size {
+            return adjoint;
+        }
+        // With an output padding of a stride or more, the convolution has places at the end that no
+        // input element is behind.
+        let ends = shape[..2].iter().chain(size);
+        adjoint.slice(&ends.map(|&end| (0, end)).collect::<Vec<_>>())
+    }
 }
 
 /// The ends of boxes under an operator, by centre and radius.

@@ -23,9 +23,9 @@ pub(super) struct Case {
     pub(super) padding: [usize; 2],
     pub(super) dilation: usize,
     pub(super) transposed: bool,
-    /// With a bias, or with the weighted sums of the rows.
+    /// With a bias, or the adjoint with the weighted sums of its rows.
     pub(super) bias: bool,
-    /// Input, weights, and bias or weights of channels.
+    /// Input or forms, weights, and bias or weights of channels.
     pub(super) tracked: [bool; 3],
     pub(super) double: bool,
     pub(super) seed: u64,
@@ -110,54 +110,37 @@ impl Case {
         };
         let [inputs, outputs] = self.channels.map(|channels| channels * self.groups);
         let places = |size| std::iter::repeat_n(size, N);
-        let x = [self.rows, inputs].into_iter().chain(places(self.size));
+        let input: Vec<_> = ([self.rows, inputs].into_iter())
+            .chain(places(self.size))
+            .collect();
         let weights = if self.transposed {
             [inputs, self.channels[1]]
         } else {
             [outputs, self.channels[0]]
         };
-        let weights = weights.into_iter().chain(places(self.kernel));
-        let more = if self.bias { outputs } else { inputs };
-        let [x, weights, more] = [x.collect(), weights.collect(), vec![more]];
+        let weights: Vec<_> = weights.into_iter().chain(places(self.kernel)).collect();
+        let moves = self.moves::<N>();
+        let x = if self.bias {
+            input.clone()
+        } else {
+            moves.output_shape(&input, &weights)
+        };
         let (x, weights, more) = (
             random(x, self.tracked[0]),
             random(weights, self.tracked[1]),
-            random(more, self.tracked[2]),
+            random(vec![outputs], self.tracked[2]),
         );
         let (a, w, m) = (x.1.clone(), weights.1.clone(), more.1.clone());
-        let out = if self.transposed {
-            let padding = self.padding[0].min((self.size - 1) * self.stride / 2);
-            let options = ConvTransposeOptions::new(
-                [self.stride; N],
-                [padding; N],
-                [self.padding[1].min(self.stride - 1); N],
-                [self.dilation; N],
-                self.groups,
-            );
-            match (native, self.bias) {
-                (true, true) => vec![Dims::conv_transpose(a, w, Some(m), options)],
-                (false, true) => vec![Dims::composed_transpose(a, w, Some(m), options)],
-                (true, false) => Dims::conv_transpose_with_sums(a, w, m, options).to_vec(),
-                (false, false) => {
-                    let sums = sums_of_rows(a.clone(), m);
-                    vec![Dims::composed_transpose(a, w, None, options), sums]
-                }
+        let out = match (native, self.bias) {
+            (true, true) => vec![moves.native(a, w, Some(m))],
+            (false, true) => vec![moves.composed(a, w, Some(m))],
+            (true, false) => {
+                let (out, sums) = moves.adjoint(a, w, Some(m), &input[2..]);
+                vec![out, sums.unwrap()]
             }
-        } else {
-            let options = ConvOptions::new(
-                [self.stride; N],
-                [self.padding[0]; N],
-                [self.dilation; N],
-                self.groups,
-            );
-            match (native, self.bias) {
-                (true, true) => vec![Dims::conv(a, w, Some(m), options)],
-                (false, true) => vec![Dims::composed(a, w, Some(m), options)],
-                (true, false) => Dims::conv_with_sums(a, w, m, options).to_vec(),
-                (false, false) => {
-                    let sums = sums_of_rows(a.clone(), m);
-                    vec![Dims::composed(a, w, None, options), sums]
-                }
+            (false, false) => {
+                let sums = sums_of_rows(a.clone(), m);
+                vec![moves.composed_adjoint(a, w, &input[2..]), sums]
             }
         };
         let mut results: Vec<_> = out.iter().cloned().map(AnyTensor::values).collect();
@@ -180,6 +163,25 @@ impl Case {
         results
     }
 
+    fn moves<const N: usize>(&self) -> Moves<N> {
+        if self.transposed {
+            let padding = self.padding[0].min((self.size - 1) * self.stride / 2);
+            return Moves::Transposed(ConvTransposeOptions::new(
+                [self.stride; N],
+                [padding; N],
+                [self.padding[1].min(self.stride - 1); N],
+                [self.dilation; N],
+                self.groups,
+            ));
+        }
+        Moves::Plain(ConvOptions::new(
+            [self.stride; N],
+            [self.padding[0]; N],
+            [self.dilation; N],
+            self.groups,
+        ))
+    }
+
     fn check<const N: usize>(&self)
     where
         Dims<N>: Convolve<N>,
@@ -188,6 +190,65 @@ impl Case {
             let [own, expected] = [true, false].map(|native| self.outcome::<N>(native, &device));
             assert_alike(&own, &expected, self.double);
         }
+    }
+}
+
+/// The options of a case.
+enum Moves<const N: usize> {
+    Plain(ConvOptions<N>),
+    Transposed(ConvTransposeOptions<N>),
+}
+
+impl<const N: usize> Moves<N>
+where
+    Dims<N>: Convolve<N>,
+{
+    fn native(&self, x: AnyTensor, weight: AnyTensor, bias: Option<AnyTensor>) -> AnyTensor {
+        match self {
+            Self::Plain(options) => Dims::conv(x, weight, bias, options.clone()),
+            Self::Transposed(options) => Dims::conv_transpose(x, weight, bias, options.clone()),
+        }
+    }
+
+    fn composed(&self, x: AnyTensor, weight: AnyTensor, bias: Option<AnyTensor>) -> AnyTensor {
+        match self {
+            Self::Plain(options) => Dims::composed(x, weight, bias, options.clone()),
+            Self::Transposed(options) => Dims::composed_transpose(x, weight, bias, options.clone()),
+        }
+    }
+
+    fn adjoint(
+        &self,
+        form: AnyTensor,
+        weight: AnyTensor,
+        channels: Option<AnyTensor>,
+        size: &[usize],
+    ) -> (AnyTensor, Option<AnyTensor>) {
+        match self {
+            Self::Plain(options) => {
+                Dims::conv_adjoint(form, weight, channels, options.clone(), size)
+            }
+            Self::Transposed(options) => {
+                Dims::conv_transpose_adjoint(form, weight, channels, options.clone(), size)
+            }
+        }
+    }
+
+    fn composed_adjoint(&self, form: AnyTensor, weight: AnyTensor, size: &[usize]) -> AnyTensor {
+        match self {
+            Self::Plain(options) => Dims::composed_adjoint(form, weight, options.clone(), size),
+            Self::Transposed(options) => {
+                Dims::composed_transpose_adjoint(form, weight, options.clone(), size)
+            }
+        }
+    }
+
+    fn output_shape(&self, input: &[usize], weight: &[usize]) -> Vec<usize> {
+        let zeros = |shape: &[usize]| {
+            let count = shape.iter().product::<usize>();
+            AnyTensor::new(Tensor::<1>::zeros([count], &Device::flex())).reshape(shape)
+        };
+        self.composed(zeros(input), zeros(weight), None).shape()
     }
 }
 
@@ -266,6 +327,56 @@ pub(super) fn assert_alike(own: &[Vec<f64>], expected: &[Vec<f64>], double: bool
         let allowed = largest * if double { 1e-12 } else { 1e-4 };
         for (own, expected) in own.iter().zip(expected) {
             assert!((own - expected).abs() <= allowed, "{own} is not {expected}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// `⟨conv(x), y⟩` is `⟨x, adjoint(y)⟩`, whatever padding is at each end.
+    #[test]
+    fn adjoints_are_adjoint(case in cases(), padding in [(0_usize..4, 0_usize..4), (0..4, 0..4)]) {
+        let mut draw = StdRng::seed_from_u64(case.seed);
+        let moves = match case.moves::<2>() {
+            Moves::Plain(options) => Moves::Plain(ConvOptions { padding, ..options }),
+            // An output padding as large as the stride leaves places that no input is behind.
+            Moves::Transposed(options) => Moves::Transposed(ConvTransposeOptions {
+                padding_out: padding.map(|(begin, _)| begin),
+                ..options
+            }),
+        };
+        let [inputs, outputs] = case.channels.map(|channels| channels * case.groups);
+        let input = [case.rows, inputs, case.size, case.size];
+        let weights = if case.transposed {
+            [inputs, case.channels[1], case.kernel, case.kernel]
+        } else {
+            [outputs, case.channels[0], case.kernel, case.kernel]
+        };
+        for device in devices() {
+            let mut random = |shape: &[usize]| {
+                let count = shape.iter().product();
+                let numbers = (0..count).map(|_| draw.random_range(-1.0..1.0_f64));
+                let numbers = TensorData::new(numbers.collect::<Vec<_>>(), [count]);
+                let flat = Tensor::<1>::from_data(numbers, (&device, DType::F64));
+                AnyTensor::new(flat).reshape(shape)
+            };
+            let (x, weight) = (random(&input), random(&weights));
+            let out = moves.native(x.clone(), weight.clone(), None);
+            let form = random(&out.shape());
+            let product = |a: AnyTensor, b: AnyTensor| {
+                let products = a.values().into_iter().zip(b.values());
+                products.map(|(a, b)| a * b).sum::<f64>()
+            };
+            let expected = product(out, form.clone());
+            let (own, sums) = moves.adjoint(form.clone(), weight.clone(), None, &input[2..]);
+            prop_assert!(sums.is_none());
+            let composed = moves.composed_adjoint(form, weight, &input[2..]);
+            for adjoint in [own, composed] {
+                let actual = product(x.clone(), adjoint);
+                let allowed = 1e-9 * expected.abs().max(1.0);
+                prop_assert!((actual - expected).abs() < allowed, "{} {}", actual, expected);
+            }
         }
     }
 }
