@@ -3,6 +3,7 @@
 mod clock;
 mod images;
 mod memory;
+mod networks;
 mod training;
 mod verification;
 mod workers;

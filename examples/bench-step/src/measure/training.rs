@@ -4,9 +4,8 @@ use burn::optim::{AdamConfig, ModuleOptimizer};
 use burn::tensor::Device;
 use burn::train::Learner;
 use burn_crown::train::{Coefficients, RobustBatch, RobustLearner};
-use crown_ibp::models::Model;
 
-use super::{Measured, clock, images};
+use super::{Measured, clock, images, networks};
 use crate::arguments::Settings;
 use crate::case::{Loss, Network};
 use crate::error::BenchError;
@@ -30,12 +29,11 @@ pub(super) fn measure(
 ) -> Result<Measured, BenchError> {
     let batch = settings.batch.unwrap_or(network.batch());
     let device = device.clone().autodiff();
-    device.seed(settings.seed);
-    let model: Model = network.config().init(&device);
+    let model = networks::drawn(network, settings, &device);
     let (images, labels) = images::to_train(batch, settings.seed).tensors(0..batch, &device);
     let objective = loss.objective(settings, STEP);
     let coefficients = objective.coefficients(STEP);
-    let mut learner: Learner<RobustLearner<Model, 4>> =
+    let mut learner: Learner<RobustLearner<crown_ibp::models::Model, 4>> =
         RobustLearner::try_new(model, objective, images.clone())?.learner(adam(), LEARNING_RATE);
     let times = clock::times(settings, || {
         let batch = RobustBatch::new(images.clone(), labels.clone(), STEP);

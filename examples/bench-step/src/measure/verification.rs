@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use burn_crown::{BoundConfig, Perturbation, Specification, Verifier, certified};
 use crown_ibp::weights::load_weights;
 
-use super::{Measured, clock, images};
+use super::{Measured, clock, images, networks};
 use crate::arguments::Settings;
 use crate::case::{Network, Verification};
 use crate::error::BenchError;
@@ -19,11 +19,10 @@ pub(super) fn measure(
     device: &Device,
 ) -> Result<Measured, BenchError> {
     let count = settings.images.unwrap_or(what.images);
-    device.seed(settings.seed);
     let weights = settings.weights.as_ref().filter(|_| what.trained);
     let model = match weights {
         Some(file) => load_weights(&network.config(), device, file)?,
-        None => network.config().init(device),
+        None => networks::drawn(network, settings, device),
     };
     let verifier = Verifier::new(model);
     let region = Perturbation::linf(what.epsilon).with_range(0.0, 1.0);

@@ -9,11 +9,10 @@ use burn::tensor::{Device, Int, Tensor};
 use burn::train::{Interrupter, LearningResult, SupervisedTraining};
 use burn_crown::train::{DataParallel, RobustDataLoader, RobustLearner};
 use crown_ibp::data::{ImageBatcher, ImageDataset, ImageItem};
-use crown_ibp::models::Model;
 
 use super::clock::Deadline;
 use super::training::{LEARNING_RATE, adam};
-use super::{Measured, images};
+use super::{Measured, images, networks};
 use crate::arguments::Settings;
 use crate::case::{Loss, Network};
 use crate::error::BenchError;
@@ -62,8 +61,7 @@ pub(super) fn measure(
     let middle = EPOCH * loader.steps_per_epoch();
 
     let device = device.clone().autodiff();
-    device.seed(settings.seed);
-    let model: Model = network.config().init(&device);
+    let model = networks::drawn(network, settings, &device);
     let objective = loss.objective(settings, middle);
     let coefficients = objective.coefficients(middle);
     let learner = RobustLearner::try_new(model, objective, example)?;
