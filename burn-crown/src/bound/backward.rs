@@ -173,7 +173,7 @@ pub(super) fn concretize(form: AnyTensor, region: &Region, batch: usize, rows: u
     };
     match region {
         Region::Fixed(value) => dot(form, value.clone()),
-        Region::Box(interval) => over_box(interval),
+        Region::Box(_) | Region::Rectified(_) => over_box(&region.interval()),
         Region::Ball(ball) => {
             let deviation = if ball.dual.is_finite() {
                 let radius = column(ball.radius.clone());

@@ -53,7 +53,7 @@ fn is_exact(known: &mut Intervals, index: usize) -> bool {
         Region::Box(_) => graph.inputs(input).is_empty(),
         // What still is a ball is the input's, each element by itself scaled and shifted.
         Region::Ball(ball) => ball.dual.is_finite(),
-        Region::Fixed(_) | Region::Substitution(_) => false,
+        Region::Fixed(_) | Region::Rectified(_) | Region::Substitution(_) => false,
     }
 }
 

@@ -204,7 +204,10 @@ impl Cloud {
                     "they estimate L∞ and L2 regions; take them out for other norms and for substitutions".into(),
                 ));
             }
-            Region::Box(interval) => (Law::Cauchy, interval.center(), interval.radius()),
+            Region::Box(_) | Region::Rectified(_) => {
+                let interval = region.interval();
+                (Law::Cauchy, interval.center(), interval.radius())
+            }
             Region::Fixed(_) => unreachable!("a fixed input is not perturbed"),
         };
         let points = draw.around(law, std::slice::from_ref(&center), &radius);

@@ -170,7 +170,8 @@ impl Soundness {
         let outward = |size: AnyTensor| size.mul_scalar(32.0 * unit).add_scalar(precision.tiny);
         match region {
             Region::Fixed(_) | Region::Substitution(_) => region,
-            Region::Box(interval) => {
+            Region::Box(_) | Region::Rectified(_) => {
+                let interval = region.interval();
                 let lower = interval.lower.clone().abs();
                 let error = outward(lower.max(interval.upper.clone().abs()));
                 Region::Box(precision.widen(interval, &Interval::of(error)))

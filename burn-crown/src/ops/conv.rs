@@ -4,7 +4,7 @@ use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::kernel::{Movement, largest_of_channels};
 use super::{Interval, Window};
-use crate::tensor::{AnyTensor, Convolve, Dims};
+use crate::tensor::{AnyTensor, Boxes, Convolve, Dims};
 
 /// The weights are `[O, C / groups, ...]`.
 impl<const N: usize> Movement for ConvOptions<N>
@@ -15,9 +15,8 @@ where
         Dims::conv(x, weight, bias, self.clone())
     }
 
-    fn apply_to_box(&self, x: Interval, weight: AnyTensor, bias: Option<AnyTensor>) -> Interval {
-        let ends = [x.lower, x.upper];
-        let [lower, upper] = Dims::conv_of_boxes(ends, weight, bias, self.clone());
+    fn apply_to_boxes(&self, x: Boxes, weight: AnyTensor, bias: Option<AnyTensor>) -> Interval {
+        let [lower, upper] = Dims::conv_of_boxes(x, weight, bias, self.clone());
         Interval { lower, upper }
     }
 
@@ -67,9 +66,8 @@ where
         Dims::conv_transpose(x, weight, bias, self.clone())
     }
 
-    fn apply_to_box(&self, x: Interval, weight: AnyTensor, bias: Option<AnyTensor>) -> Interval {
-        let ends = [x.lower, x.upper];
-        let [lower, upper] = Dims::conv_transpose_of_boxes(ends, weight, bias, self.clone());
+    fn apply_to_boxes(&self, x: Boxes, weight: AnyTensor, bias: Option<AnyTensor>) -> Interval {
+        let [lower, upper] = Dims::conv_transpose_of_boxes(x, weight, bias, self.clone());
         Interval { lower, upper }
     }
 

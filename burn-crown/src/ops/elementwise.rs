@@ -304,9 +304,9 @@ impl Operator for AddScalar {
     /// constant, which is rounded to the data type; they may be far smaller than the interval.
     fn roundings(&self, rounded: &Rounded) -> Option<Roundings> {
         let affine = rounded.affine(self);
-        let Region::Box(_) = rounded.inputs[0] else {
+        if rounded.inputs[0].boxes().is_none() {
             return Some(affine);
-        };
+        }
         let gamma = rounded.precision.gamma(4);
         let ends = self.interval(rounded.inputs).interval();
         let error = |end: AnyTensor| {

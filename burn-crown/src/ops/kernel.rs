@@ -7,7 +7,7 @@ use super::region::power_norm;
 use super::{
     Contribution, Interval, Operand, Operator, Refusal, Region, Step, Window, Windowed, perturbed,
 };
-use crate::tensor::AnyTensor;
+use crate::tensor::{AnyTensor, Boxes};
 
 /// A product with a kernel, operands `x [B, C, ...]`, `weight` and, if there is one, `bias [O]`.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) trait Movement: Debug + Send + Sync {
     fn apply(&self, x: AnyTensor, weight: AnyTensor, bias: Option<AnyTensor>) -> AnyTensor;
 
     /// The smallest boxes around the products of all points of boxes.
-    fn apply_to_box(&self, x: Interval, weight: AnyTensor, bias: Option<AnyTensor>) -> Interval;
+    fn apply_to_boxes(&self, x: Boxes, weight: AnyTensor, bias: Option<AnyTensor>) -> Interval;
 
     /// The adjoint of the product: a form `[B·S, O, ...]` on the output to one on an input whose dims
     /// after the channels have `size`, and what the bias `[O]` adds to it, `[B·S]`.
@@ -109,8 +109,8 @@ impl<M: Movement + 'static> Operator for Kernel<M> {
     fn interval(&self, inputs: &[Region]) -> Region {
         let weight = inputs[1].fixed();
         let bias = inputs.get(2).map(Region::fixed);
-        if let Region::Box(interval) = &inputs[0] {
-            return Region::Box(self.0.apply_to_box(interval.clone(), weight, bias));
+        if let Some(boxes) = inputs[0].boxes() {
+            return Region::Box(self.0.apply_to_boxes(boxes, weight, bias));
         }
         inputs[0].affine(
             |x| self.0.apply(x, weight.clone(), bias.clone()),

@@ -63,12 +63,13 @@ impl Operator for Matmul {
     }
 
     fn interval(&self, inputs: &[Region]) -> Region {
+        if let (Some(boxes), Region::Fixed(right)) = (inputs[0].boxes(), &inputs[1])
+            && right.rank() == 2
+        {
+            let [lower, upper] = AnyTensor::matmul_of_boxes(boxes, right.clone());
+            return Region::Box(Interval { lower, upper });
+        }
         match (&inputs[0], &inputs[1]) {
-            (Region::Box(interval), Region::Fixed(right)) if right.rank() == 2 => {
-                let Interval { lower, upper } = interval.clone();
-                let [lower, upper] = AnyTensor::matmul_of_boxes([lower, upper], right.clone());
-                Region::Box(Interval { lower, upper })
-            }
             (region, Region::Fixed(right)) => region.affine_rows(
                 |x| x.matmul(right.clone()),
                 |radius, q| norm_right(radius, right.clone(), q),

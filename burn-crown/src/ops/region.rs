@@ -1,7 +1,7 @@
 //! What is known of a node: its value, an interval, a norm ball, or a set of substitutions.
 
 use super::Substitution;
-use crate::tensor::AnyTensor;
+use crate::tensor::{AnyTensor, Boxes};
 
 /// Element-wise bounds of a node, both `[B, ...]`.
 #[derive(Clone, Debug)]
@@ -32,6 +32,9 @@ pub(crate) enum Region {
     Fixed(AnyTensor),
     /// A box.
     Box(Interval),
+    /// The positive parts of the values in a box. Products take them as they read the box; whatever
+    /// else asks for the interval makes it.
+    Rectified(Interval),
     /// A norm ball. Affine operators bound it by the dual norm, which its box would lose.
     Ball(Ball),
     /// Rows that may become one of several: a hull would lose that their elements change together.
@@ -128,7 +131,7 @@ impl Region {
     pub(crate) fn fixed(&self) -> AnyTensor {
         match self {
             Region::Fixed(value) => value.clone(),
-            Region::Box(_) | Region::Ball(_) | Region::Substitution(_) => {
+            Region::Box(_) | Region::Rectified(_) | Region::Ball(_) | Region::Substitution(_) => {
                 unreachable!("an operator took a perturbed operand for a fixed one")
             }
         }
@@ -138,7 +141,7 @@ impl Region {
     pub(crate) fn like(&self) -> &AnyTensor {
         match self {
             Region::Fixed(value) => value,
-            Region::Box(interval) => &interval.lower,
+            Region::Box(interval) | Region::Rectified(interval) => &interval.lower,
             Region::Ball(ball) => &ball.center,
             Region::Substitution(rows) => &rows.original,
         }
@@ -149,9 +152,25 @@ impl Region {
         match self {
             Region::Fixed(value) => Interval::of(value.clone()),
             Region::Box(interval) => interval.clone(),
+            Region::Rectified(interval) => interval.clone().map(AnyTensor::relu),
             Region::Ball(ball) => ball.hull(),
             Region::Substitution(rows) => rows.hull(),
         }
+    }
+
+    /// The region as boxes for products, if it is one.
+    pub(super) fn boxes(&self) -> Option<Boxes> {
+        let (interval, rectified) = match self {
+            Region::Box(interval) => (interval, false),
+            Region::Rectified(interval) => (interval, true),
+            Region::Fixed(_) | Region::Ball(_) | Region::Substitution(_) => return None,
+        };
+        let Interval { lower, upper } = interval.clone();
+        Some(Boxes {
+            lower,
+            upper,
+            rectified,
+        })
     }
 
     /// The image under a rearrangement of elements, or under a copy of them to several places.
@@ -159,6 +178,7 @@ impl Region {
         match self {
             Region::Fixed(value) => Region::Fixed(f(value.clone())),
             Region::Box(interval) => Region::Box(interval.clone().map(f)),
+            Region::Rectified(interval) => Region::Rectified(interval.clone().map(f)),
             Region::Ball(ball) => Region::Ball(ball.map(f)),
             Region::Substitution(rows) => Region::Box(rows.map(f).hull()),
         }
@@ -193,7 +213,7 @@ impl Region {
         };
         match self {
             Region::Fixed(value) => Region::Fixed(value.clone().mul(scale.clone())),
-            Region::Box(interval) => Region::Box(scale_box(interval)),
+            Region::Box(_) | Region::Rectified(_) => Region::Box(scale_box(&self.interval())),
             Region::Ball(ball) if ball.is_widened_by(scale) => Region::Box(scale_box(&ball.hull())),
             Region::Ball(ball) => Region::Ball(Ball {
                 center: ball.center.clone().mul(scale.clone()),
@@ -213,7 +233,7 @@ impl Region {
             |interval: &Interval| interval.clone().map(|bound| bound.add(shift.clone()));
         match self {
             Region::Fixed(value) => Region::Fixed(value.clone().add(shift.clone())),
-            Region::Box(interval) => Region::Box(shift_box(interval)),
+            Region::Box(_) | Region::Rectified(_) => Region::Box(shift_box(&self.interval())),
             Region::Ball(ball) if ball.is_widened_by(shift) => Region::Box(shift_box(&ball.hull())),
             Region::Ball(ball) => Region::Ball(Ball {
                 center: ball.center.clone().add(shift.clone()),
@@ -241,7 +261,7 @@ impl Region {
         };
         match self {
             Region::Fixed(value) => Region::Fixed(signed(value.clone())),
-            Region::Box(interval) => Region::Box(of_box(interval)),
+            Region::Box(_) | Region::Rectified(_) => Region::Box(of_box(&self.interval())),
             Region::Ball(ball) => {
                 let image = Interval::around(
                     signed(ball.center.clone()),

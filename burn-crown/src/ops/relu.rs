@@ -88,7 +88,7 @@ impl Operator for Relu {
     }
 
     fn interval(&self, inputs: &[Region]) -> Region {
-        Region::Box(inputs[0].interval().map(AnyTensor::relu))
+        Region::Rectified(inputs[0].interval())
     }
 
     fn lines(&self, step: &Step) -> Option<Lines> {

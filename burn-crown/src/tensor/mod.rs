@@ -16,6 +16,7 @@ use crate::error::BoundError;
 
 mod arithmetic;
 mod around;
+mod boxes;
 mod choice;
 mod conv;
 mod finite;
@@ -30,6 +31,7 @@ mod shape;
 mod signed;
 
 pub(crate) use around::{Surrounds, widened};
+pub(crate) use boxes::Boxes;
 pub(crate) use conv::{Convolve, Dims};
 pub(crate) use mask::AnyMask;
 pub(crate) use measure::Measure;

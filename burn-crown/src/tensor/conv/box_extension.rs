@@ -13,31 +13,39 @@ use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extensi
 
 use super::box_loops::{BoxConvolution, BoxGradient};
 use super::geometry::Geometry;
-use crate::tensor::AnyTensor;
 use crate::tensor::native::{Slices, record};
+use crate::tensor::{AnyTensor, Boxes};
 
 /// The operation, for backends and for Burn's autodiff around them.
 #[backend_extension(Flex: cfg(feature = "flex"), LibTorch: cfg(feature = "tch"), Autodiff)]
 pub(crate) trait BoxOps: Backend {
     /// Lower and upper ends `[R, C, ...]`, the weights, and a bias `[O]` or `[0]`: the ends of the
-    /// smallest boxes around the results, `[R, O, ...]`.
+    /// smallest boxes around the results, `[R, O, ...]`; of the positive parts where `rectified`.
     fn box_convolution(
         lower: FloatTensor<Self>,
         upper: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        rectified: bool,
         geometry: Geometry,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
 pub(super) fn box_convolution(
-    [lower, upper]: [AnyTensor; 2],
+    boxes: Boxes,
     weight: AnyTensor,
     bias: Option<AnyTensor>,
     geometry: Geometry,
 ) -> [AnyTensor; 2] {
+    let Boxes {
+        lower,
+        upper,
+        rectified,
+    } = boxes;
     let bias = bias.unwrap_or_else(|| AnyTensor::zeros(&[0], &lower));
-    let (lower, upper) = Dispatch::box_convolution(lower.0, upper.0, weight.0, bias.0, geometry);
+    let (lower, upper) = (lower.0, upper.0);
+    let (lower, upper) =
+        Dispatch::box_convolution(lower, upper, weight.0, bias.0, rectified, geometry);
     [lower, upper].map(AnyTensor)
 }
 
@@ -49,12 +57,17 @@ macro_rules! box_ops {
                 upper: FloatTensor<Self>,
                 weight: FloatTensor<Self>,
                 bias: FloatTensor<Self>,
+                rectified: bool,
                 geometry: Geometry,
             ) -> (FloatTensor<Self>, FloatTensor<Self>) {
                 let shape = geometry.output_shape(lower.shape()[0]);
                 let inputs = [lower, upper, weight, bias];
                 let shapes = [shape.clone(), shape];
-                let [lower, upper] = Self::compute(inputs, shapes, BoxConvolution(geometry));
+                let work = BoxConvolution {
+                    geometry,
+                    rectified,
+                };
+                let [lower, upper] = Self::compute(inputs, shapes, work);
                 (lower, upper)
             }
         }
@@ -72,13 +85,18 @@ impl<B: BoxOps + Slices, C: CheckpointStrategy> BoxOps for Autodiff<B, C> {
         upper: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        rectified: bool,
         geometry: Geometry,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let inputs = [&lower, &upper, &weight, &bias];
         let [l, u, w, b] = inputs.map(|input| input.primitive().clone());
-        let (first, second) = B::box_convolution(l, u, w, b, geometry.clone());
+        let (first, second) = B::box_convolution(l, u, w, b, rectified, geometry.clone());
         let ends = [first, second];
-        let [lower, upper] = record::<B, C, _, 4, 2, 6>(inputs, ends, BoxGradient(geometry));
+        let gradient = BoxGradient {
+            geometry,
+            rectified,
+        };
+        let [lower, upper] = record::<B, C, _, 4, 2, 6>(inputs, ends, gradient);
         (lower, upper)
     }
 }

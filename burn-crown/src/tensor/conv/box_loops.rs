@@ -12,17 +12,24 @@ use super::lanes::{Scratch, gather, mix, scatter};
 use super::loops::{Shape, add_places, total};
 use super::product::Product;
 use super::weights::WeightGradient;
-use crate::tensor::native::{Number, Space, Work};
+use crate::tensor::native::{Number, Space, Work, clear_where_rectified};
 
 /// Inputs: the lower and the upper ends of rows, weights, a bias or nothing. Outputs: the ends of the
 /// smallest boxes around the results.
-pub(super) struct BoxConvolution(pub(super) Geometry);
+pub(super) struct BoxConvolution {
+    pub(super) geometry: Geometry,
+    /// Whether the positive parts of the inputs are taken.
+    pub(super) rectified: bool,
+}
 
 /// Inputs: those of [`BoxConvolution`], and the gradients of the outputs' ends, of which one may be
 /// missing. Outputs: the gradients of the ends, the weights and the bias; one for which there is no
 /// space is left out.
 #[derive(Clone, Debug)]
-pub(super) struct BoxGradient(pub(super) Geometry);
+pub(super) struct BoxGradient {
+    pub(super) geometry: Geometry,
+    pub(super) rectified: bool,
+}
 
 /// The products with the weights, and with their absolute values.
 struct Products<E> {
@@ -60,7 +67,7 @@ impl Work<4, 2> for BoxConvolution {
         [lower, upper, weights, bias]: [&[E]; 4],
         [of_lower, of_upper]: [Space<'_, E>; 2],
     ) {
-        let geometry = &self.0;
+        let geometry = &self.geometry;
         assert_eq!([lower.len(), of_lower.len()], [upper.len(), of_upper.len()]);
         let rows = geometry.rows(lower.len(), of_lower.len());
         let shape = Shape::of::<E>(geometry, rows);
@@ -68,6 +75,7 @@ impl Work<4, 2> for BoxConvolution {
         let rows = shape.rows_of_a_task(rows);
         let [inputs, outputs] = [geometry.inputs(), geometry.outputs()].map(|each| each * rows);
         let ends = lower.par_chunks(inputs).zip(upper.par_chunks(inputs));
+        let work = &self;
         of_lower
             .par_chunks_mut(outputs)
             .zip(of_upper.par_chunks_mut(outputs))
@@ -75,9 +83,9 @@ impl Work<4, 2> for BoxConvolution {
             .for_each(|((of_lower, of_upper), (lower, upper))| {
                 let (ends, out) = ([lower, upper], [of_lower, of_upper]);
                 match shape.vectors {
-                    1 => convolve::<E, 1>(geometry, products, ends, bias, out),
-                    2 => convolve::<E, 2>(geometry, products, ends, bias, out),
-                    _ => convolve::<E, 4>(geometry, products, ends, bias, out),
+                    1 => convolve::<E, 1>(work, products, ends, bias, out),
+                    2 => convolve::<E, 2>(work, products, ends, bias, out),
+                    _ => convolve::<E, 4>(work, products, ends, bias, out),
                 }
             });
     }
@@ -89,7 +97,7 @@ impl Work<6, 4> for BoxGradient {
         [lower, upper, weights, _, of_lower, of_upper]: [&[E]; 6],
         [to_lower, to_upper, to_weights, to_bias]: [Space<'_, E>; 4],
     ) {
-        let geometry = &self.0;
+        let geometry = &self.geometry;
         let rows = geometry.rows(lower.len(), of_lower.len().max(of_upper.len()));
         assert_eq!(lower.len(), upper.len());
         for grad in [of_lower, of_upper] {
@@ -98,6 +106,7 @@ impl Work<6, 4> for BoxGradient {
         let shape = Shape::of::<E>(geometry, rows);
         let back = &Back {
             geometry,
+            rectified: self.rectified,
             products: Products::new(&geometry.adjoint(), weights, shape.widest),
             weights: WeightGradient::new::<E>(geometry),
         };
@@ -129,7 +138,7 @@ impl Work<6, 4> for BoxGradient {
                     && !to_weights.is_empty()
                 {
                     let to = [&mut sums.center[..], &mut sums.radius[..]];
-                    weights.add(rows.ends, rows.grads, to);
+                    weights.add(rows.ends, rows.grads, to, self.rectified);
                 }
                 match shape.vectors {
                     1 => convolve_back::<E, 1>(back, rows, spaces, &mut sums),
@@ -156,12 +165,13 @@ impl Work<6, 4> for BoxGradient {
 /// The ends of rows of the input to those of the output.
 #[with_simd]
 fn convolve<'a, S: Simd, E: Number, const R: usize>(
-    geometry: &Geometry,
+    work: &BoxConvolution,
     products: &Products<E>,
     ends: [&'a [E]; 2],
     bias: &[E],
     out: [Space<'a, E>; 2],
 ) {
+    let geometry = &work.geometry;
     let block = R * E::lanes::<S>();
     let [inputs, outputs] = [geometry.inputs(), geometry.outputs()];
     let mut scratch = Scratch::take();
@@ -172,11 +182,11 @@ fn convolve<'a, S: Simd, E: Number, const R: usize>(
     for ((first, second), (of_lower, of_upper)) in first.zip(second).zip(of_lower.zip(of_upper)) {
         gather(first, geometry.input_channels, center);
         gather(second, geometry.input_channels, radius);
-        mix(center, radius, E::HALF);
+        mix(center, radius, E::HALF, work.rectified);
         // Centre and radius of the result, of which the ends are made.
         products.signed.apply(center, bias, upper);
         products.absolute.apply(radius, &[], lower);
-        mix(lower, upper, E::ONE);
+        mix(lower, upper, E::ONE, false);
         // Now the sum is in the first, and the centre less the radius in the second.
         scatter(upper, geometry.output_channels, of_lower);
         scatter(lower, geometry.output_channels, of_upper);
@@ -186,6 +196,7 @@ fn convolve<'a, S: Simd, E: Number, const R: usize>(
 /// What is taken back through.
 struct Back<'a, E> {
     geometry: &'a Geometry,
+    rectified: bool,
     products: Products<E>,
     weights: WeightGradient<'a>,
 }
@@ -230,13 +241,13 @@ fn convolve_back<'a, S: Simd, E: Number, const R: usize>(
                 None => lanes.fill(zeros),
             }
         }
-        mix(of_center, of_radius, E::ONE);
+        mix(of_center, of_radius, E::ONE, false);
         if let WeightGradient::Rows(weights) = &back.weights
             && !sums.center.is_empty()
         {
             gather(first, geometry.input_channels, center);
             gather(second, geometry.input_channels, radius);
-            mix(center, radius, E::HALF);
+            mix(center, radius, E::HALF, back.rectified);
             weights.add(center, of_center, &mut sums.center);
             weights.add(radius, of_radius, &mut sums.radius);
         }
@@ -245,13 +256,17 @@ fn convolve_back<'a, S: Simd, E: Number, const R: usize>(
         if to_lower.is_some() || to_upper.is_some() {
             back.products.signed.apply(of_center, &[], center);
             back.products.absolute.apply(of_radius, &[], radius);
-            mix(radius, center, E::HALF);
+            mix(radius, center, E::HALF, false);
             // Now the half sum is in the first, and half the difference in the second.
-            if let Some(space) = to_lower {
-                scatter(center, geometry.input_channels, space);
-            }
-            if let Some(space) = to_upper {
-                scatter(radius, geometry.input_channels, space);
+            let ends = [(to_lower, &*center, first), (to_upper, &*radius, second)];
+            for (space, lanes, numbers) in ends {
+                let Some(space) = space else {
+                    continue;
+                };
+                scatter(lanes, geometry.input_channels, &mut *space);
+                if back.rectified {
+                    clear_where_rectified(numbers, space);
+                }
             }
         }
     }

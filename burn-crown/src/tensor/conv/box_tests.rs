@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::tests::{Case, assert_alike, cases, wide_cases};
-use super::{AnyTensor, Convolve, Dims, around_boxes};
+use super::{AnyTensor, Boxes, Convolve, Dims, around_boxes};
 use crate::tensor::native::devices;
 
 /// Which of the ends of a box something is made of.
@@ -19,9 +19,9 @@ enum Used {
     Both,
 }
 
-/// Convolutions of boxes by their own loops, against centre and radius by Burn's operations with
-/// double precision.
-fn check_boxes(case: &Case, used: Used) {
+/// Convolutions of boxes, or of their positive parts, by their own loops, against centre and radius by
+/// Burn's operations with double precision.
+fn check_boxes(case: &Case, used: Used, rectified: bool) {
     for device in devices() {
         let outcome = |native: bool| {
             let mut draw = StdRng::seed_from_u64(case.seed);
@@ -54,7 +54,11 @@ fn check_boxes(case: &Case, used: Used) {
             let width = random(&shape, 0.0, case.tracked[0]);
             let weights = random(&weights, -1.0, case.tracked[1]);
             let bias = random(&[outputs], -1.0, case.tracked[2]);
-            let ends = [lower.1.clone(), lower.1.clone().add(width.1.clone())];
+            let boxes = Boxes {
+                lower: lower.1.clone(),
+                upper: lower.1.clone().add(width.1.clone()),
+                rectified,
+            };
             let of_bias = case.bias.then(|| bias.1.clone());
             let w = weights.1.clone();
             let out = if case.transposed {
@@ -67,9 +71,9 @@ fn check_boxes(case: &Case, used: Used) {
                     case.groups,
                 );
                 if native {
-                    Dims::conv_transpose_of_boxes(ends, w, of_bias, options)
+                    Dims::conv_transpose_of_boxes(boxes, w, of_bias, options)
                 } else {
-                    around_boxes(ends, w, of_bias, |x, weight, bias| {
+                    around_boxes(boxes.ends(), w, of_bias, |x, weight, bias| {
                         Dims::composed_transpose(x, weight, bias, options.clone())
                     })
                 }
@@ -81,9 +85,9 @@ fn check_boxes(case: &Case, used: Used) {
                     case.groups,
                 );
                 if native {
-                    Dims::conv_of_boxes(ends, w, of_bias, options)
+                    Dims::conv_of_boxes(boxes, w, of_bias, options)
                 } else {
-                    around_boxes(ends, w, of_bias, |x, weight, bias| {
+                    around_boxes(boxes.ends(), w, of_bias, |x, weight, bias| {
                         Dims::composed(x, weight, bias, options.clone())
                     })
                 }
@@ -116,8 +120,9 @@ proptest! {
     fn loops_over_boxes_are_centres_and_radii(
         case in cases(),
         used in prop_oneof![Just(Used::Lower), Just(Used::Upper), Just(Used::Both)],
+        rectified in any::<bool>(),
     ) {
-        check_boxes(&case, used);
+        check_boxes(&case, used, rectified);
     }
 }
 
@@ -128,7 +133,8 @@ proptest! {
     fn loops_over_boxes_of_many_channels_are_centres_and_radii(
         case in wide_cases(),
         used in prop_oneof![Just(Used::Lower), Just(Used::Upper), Just(Used::Both)],
+        rectified in any::<bool>(),
     ) {
-        check_boxes(&Case { rows: case.rows.min(45), ..case }, used);
+        check_boxes(&Case { rows: case.rows.min(45), ..case }, used, rectified);
     }
 }

@@ -142,17 +142,19 @@ impl ByChannels {
     }
 
     /// Adds what rows and the gradients of their outputs give; of boxes, given by both ends, what
-    /// their centres and their radii give. A gradient may be missing.
+    /// their centres and their radii give, of the positive parts if `rectified`. A gradient may be
+    /// missing.
     pub(super) fn add<E: Number, const N: usize>(
         &self,
         x: [&[E]; N],
         grad: [&[E]; N],
         sums: [&mut [E]; N],
+        rectified: bool,
     ) {
         if self.input {
-            add(self, x, grad, sums);
+            add(self, x, grad, sums, rectified);
         } else {
-            add(self, grad, x, sums);
+            add(self, grad, x, sums, rectified);
         }
     }
 
@@ -163,6 +165,7 @@ impl ByChannels {
         wide: [&[E]; N],
         narrow: [&[E]; N],
         sums: [&mut [E]; N],
+        rectified: bool,
     ) {
         let rows = self.wide.rows(&wide);
         assert_eq!(rows, self.narrow.rows(&narrow));
@@ -175,10 +178,11 @@ impl ByChannels {
             N * self.narrow.lines::<S, E>(sizes[1]),
         ];
         // Half sums and differences of the input's ends, but sums and differences of gradients.
+        let (of_input, of_gradient) = ((E::HALF, rectified), (E::ONE, false));
         let [of_wide, of_narrow] = if self.input {
-            [E::HALF, E::ONE]
+            [of_input, of_gradient]
         } else {
-            [E::ONE, E::HALF]
+            [of_gradient, of_input]
         };
         let mut scratch = Scratch::take();
         let [wides, narrows] = scratch.lanes::<S, E, VECTORS, 2>(sizes);
@@ -277,12 +281,13 @@ fn add<'a, S: Simd, E: Number, const N: usize>(
     wide: [&'a [E]; N],
     narrow: [&'a [E]; N],
     sums: [&'a mut [E]; N],
+    rectified: bool,
 ) {
     // As many sums as there are registers for.
     if size_of::<Vector<S, E>>() >= 64 {
-        gradient.add_blocks::<S, E, 8, N>(wide, narrow, sums);
+        gradient.add_blocks::<S, E, 8, N>(wide, narrow, sums, rectified);
     } else {
-        gradient.add_blocks::<S, E, 4, N>(wide, narrow, sums);
+        gradient.add_blocks::<S, E, 4, N>(wide, narrow, sums, rectified);
     }
 }
 

@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use macerator::{Simd, Vector};
 
 use super::turn::{Lines, LinesOut, SIDE, turn};
-use crate::tensor::native::{Number, Space};
+use crate::tensor::native::{Number, Space, rectify};
 
 /// An element of `R` times as many rows as a vector has lanes.
 pub(super) type Lanes<S, E, const R: usize> = [Vector<S, E>; R];
@@ -85,14 +85,20 @@ pub(super) fn scatter<S: Simd, E: Number, const R: usize>(
     }
 }
 
-/// Makes of two ends their half sum and half difference, or of these the ends again: each pair
-/// `[a, b]` becomes `[(a + b) scale, (b − a) scale]`.
+/// Makes of two ends, or of their positive parts, their half sum and half difference, or of these
+/// the ends again: each pair `[a, b]` becomes `[(a + b) scale, (b − a) scale]`.
 #[inline(always)]
 pub(super) fn mix<S: Simd, E: Number, const R: usize>(
     a: &mut [Lanes<S, E, R>],
     b: &mut [Lanes<S, E, R>],
     scale: E,
+    rectified: bool,
 ) {
+    if rectified {
+        for lanes in [&mut *a, &mut *b] {
+            rectify(numbers_mut(lanes));
+        }
+    }
     let (scale, minus) = (scale.splat(), (E::ZERO - scale).splat());
     let zero = E::ZERO.splat();
     for (a, b) in a.iter_mut().zip(b) {
@@ -116,6 +122,14 @@ pub(super) fn flat_mut<S: Simd, E: Number, const R: usize>(
 ) -> Space<'_, E> {
     let count = size_of_val(lanes) / size_of::<E>();
     // SAFETY: as above, any number is a lane, and whoever writes into a space writes numbers.
+    unsafe { std::slice::from_raw_parts_mut(lanes.as_mut_ptr().cast(), count) }
+}
+
+/// Lanes that were written.
+#[inline(always)]
+fn numbers_mut<S: Simd, E: Number, const R: usize>(lanes: &mut [Lanes<S, E, R>]) -> &mut [E] {
+    let count = size_of_val(lanes) / size_of::<E>();
+    // SAFETY: as above, and any number is a lane.
     unsafe { std::slice::from_raw_parts_mut(lanes.as_mut_ptr().cast(), count) }
 }
 

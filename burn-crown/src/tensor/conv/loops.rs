@@ -97,7 +97,8 @@ impl Work<6, 4> for ConvolutionGradient {
                 if let WeightGradient::Channels(weights) = &back.weights
                     && !sums.weights.is_empty()
                 {
-                    weights.add([rows.x], [rows.grad], [&mut sums.weights[..]]);
+                    let to = [&mut sums.weights[..]];
+                    weights.add([rows.x], [rows.grad], to, false);
                 }
                 match shape.vectors {
                     1 => convolve_back::<E, 1>(back, rows, of_x, &mut sums),

@@ -37,7 +37,7 @@ mod weights;
 use burn::backend::Dispatch;
 use burn::backend::ops::{ConvOptions, ConvTransposeOptions, ModuleOps};
 
-use super::AnyTensor;
+use super::{AnyTensor, Boxes};
 
 /// Images of `N` dims.
 pub(crate) struct Dims<const N: usize>;
@@ -74,38 +74,38 @@ pub(crate) trait Convolve<const N: usize> {
         Self::composed_transpose(x, weight, bias, options)
     }
 
-    /// The ends of the smallest boxes around what [`conv`](Self::conv) makes of all points of boxes,
-    /// given by their lower and upper ends.
+    /// The ends of the smallest boxes around what [`conv`](Self::conv) makes of all points of boxes.
     fn conv_of_boxes(
-        ends: [AnyTensor; 2],
+        boxes: Boxes,
         weight: AnyTensor,
         bias: Option<AnyTensor>,
         options: ConvOptions<N>,
     ) -> [AnyTensor; 2] {
         #[cfg(any(feature = "flex", feature = "tch"))]
-        if many_rows(&ends[0], &weight, bias.as_ref()) {
-            let geometry = geometry::Geometry::of_conv(&ends[0].shape(), &weight.shape(), &options);
-            return box_extension::box_convolution(ends, weight, bias, geometry);
+        if many_rows(&boxes.lower, &weight, bias.as_ref()) {
+            let shape = boxes.lower.shape();
+            let geometry = geometry::Geometry::of_conv(&shape, &weight.shape(), &options);
+            return box_extension::box_convolution(boxes, weight, bias, geometry);
         }
-        around_boxes(ends, weight, bias, |x, weight, bias| {
+        around_boxes(boxes.ends(), weight, bias, |x, weight, bias| {
             Self::composed(x, weight, bias, options.clone())
         })
     }
 
     /// The same for [`conv_transpose`](Self::conv_transpose).
     fn conv_transpose_of_boxes(
-        ends: [AnyTensor; 2],
+        boxes: Boxes,
         weight: AnyTensor,
         bias: Option<AnyTensor>,
         options: ConvTransposeOptions<N>,
     ) -> [AnyTensor; 2] {
         #[cfg(any(feature = "flex", feature = "tch"))]
-        if many_rows(&ends[0], &weight, bias.as_ref()) {
-            let shape = ends[0].shape();
+        if many_rows(&boxes.lower, &weight, bias.as_ref()) {
+            let shape = boxes.lower.shape();
             let geometry = geometry::Geometry::of_transposed(&shape, &weight.shape(), &options);
-            return box_extension::box_convolution(ends, weight, bias, geometry);
+            return box_extension::box_convolution(boxes, weight, bias, geometry);
         }
-        around_boxes(ends, weight, bias, |x, weight, bias| {
+        around_boxes(boxes.ends(), weight, bias, |x, weight, bias| {
             Self::composed_transpose(x, weight, bias, options.clone())
         })
     }

@@ -65,13 +65,14 @@ impl Side {
     }
 
     /// `[rows, channels, places]` to `[blocks, rows, places, width]`, of rows or of both ends of
-    /// boxes, which become centre and radius if scaled by a half; rows that are missing are zero.
+    /// boxes, which become centre and radius if scaled by a half, of their positive parts if rectified;
+    /// rows that are missing are zero.
     #[inline(always)]
     pub(super) fn panels<'a, S: Simd, E: Number, const N: usize>(
         self,
         rows: [&[E]; N],
         part: &Part,
-        scale: E,
+        (scale, rectified): (E, bool),
         lines: &'a mut [Line<S, E>],
     ) -> [&'a [Line<S, E>]; N] {
         let size = self.lines::<S, E>(part.places());
@@ -84,7 +85,7 @@ impl Side {
         }
         if N == 2 {
             let (lower, upper) = lines[..2 * size].split_at_mut(size);
-            mix(lower, upper, scale);
+            mix(lower, upper, scale, rectified);
         }
         std::array::from_fn(|end| &lines[end * size..][..size])
     }

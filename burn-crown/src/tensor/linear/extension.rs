@@ -12,24 +12,30 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 
-use super::AnyTensor;
 use super::loops::{BoxProduct, BoxProductGradient, Sizes};
+use super::{AnyTensor, Boxes};
 use crate::tensor::native::{Slices, record};
 
 /// The operation, for backends and for Burn's autodiff around them.
 #[backend_extension(Flex: cfg(feature = "flex"), LibTorch: cfg(feature = "tch"), Autodiff)]
 pub(crate) trait BoxProductOps: Backend {
     /// Lower and upper ends `[R, K]`, and a matrix `[K, O]`: the ends of the smallest boxes around
-    /// the products, `[R, O]`.
+    /// the products, `[R, O]`; of the positive parts where `rectified`.
     fn box_product(
         lower: FloatTensor<Self>,
         upper: FloatTensor<Self>,
         matrix: FloatTensor<Self>,
+        rectified: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
-pub(super) fn box_product([lower, upper]: [AnyTensor; 2], matrix: AnyTensor) -> [AnyTensor; 2] {
-    let (lower, upper) = Dispatch::box_product(lower.0, upper.0, matrix.0);
+pub(super) fn box_product(boxes: Boxes, matrix: AnyTensor) -> [AnyTensor; 2] {
+    let Boxes {
+        lower,
+        upper,
+        rectified,
+    } = boxes;
+    let (lower, upper) = Dispatch::box_product(lower.0, upper.0, matrix.0, rectified);
     [lower, upper].map(AnyTensor)
 }
 
@@ -48,10 +54,11 @@ macro_rules! box_product_ops {
                 lower: FloatTensor<Self>,
                 upper: FloatTensor<Self>,
                 matrix: FloatTensor<Self>,
+                rectified: bool,
             ) -> (FloatTensor<Self>, FloatTensor<Self>) {
                 let sizes = sizes(&lower.shape(), &matrix.shape());
                 let shapes = [(); 2].map(|()| vec![sizes.rows, sizes.outer]);
-                let work = BoxProduct(sizes);
+                let work = BoxProduct { sizes, rectified };
                 let [lower, upper] = Self::compute([lower, upper, matrix], shapes, work);
                 (lower, upper)
             }
@@ -69,11 +76,15 @@ impl<B: BoxProductOps + Slices, C: CheckpointStrategy> BoxProductOps for Autodif
         lower: FloatTensor<Self>,
         upper: FloatTensor<Self>,
         matrix: FloatTensor<Self>,
+        rectified: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let inputs = [&lower, &upper, &matrix];
         let [l, u, m] = inputs.map(|input| input.primitive().clone());
-        let gradient = BoxProductGradient(sizes(&l.shape(), &m.shape()));
-        let (first, second) = B::box_product(l, u, m);
+        let gradient = BoxProductGradient {
+            sizes: sizes(&l.shape(), &m.shape()),
+            rectified,
+        };
+        let (first, second) = B::box_product(l, u, m, rectified);
         let [lower, upper] = record::<B, C, _, 3, 2, 5>(inputs, [first, second], gradient);
         (lower, upper)
     }

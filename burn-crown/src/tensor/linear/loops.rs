@@ -8,7 +8,7 @@ use macerator::{Simd, with_simd};
 use rayon::prelude::*;
 
 use super::tile::{Absolutes, Pairs, WIDTH, height, tallest, tile};
-use crate::tensor::native::{Number, Space, Work, or_zeros};
+use crate::tensor::native::{Number, Space, Work, clear_where_rectified, or_zeros, rectify};
 
 /// The sizes of a product `[rows, inner] · [inner, outer]`.
 #[derive(Clone, Copy, Debug)]
@@ -20,12 +20,19 @@ pub(super) struct Sizes {
 
 /// Inputs: the lower and the upper ends of rows, and the matrix. Outputs: the ends of the smallest
 /// boxes around the products.
-pub(super) struct BoxProduct(pub(super) Sizes);
+pub(super) struct BoxProduct {
+    pub(super) sizes: Sizes,
+    /// Whether the positive parts of the rows are taken.
+    pub(super) rectified: bool,
+}
 
 /// Inputs: those of [`BoxProduct`], and the gradients of its outputs, of which one may be missing.
 /// Outputs: the gradients of ends and matrix; one for which there is no space is left out.
 #[derive(Clone, Debug)]
-pub(super) struct BoxProductGradient(pub(super) Sizes);
+pub(super) struct BoxProductGradient {
+    pub(super) sizes: Sizes,
+    pub(super) rectified: bool,
+}
 
 /// Steps whose sums are added up before they are added to others, for the sake of accuracy, and for
 /// the vectors of these steps to stay in a core's own cache.
@@ -40,11 +47,15 @@ impl Work<3, 2> for BoxProduct {
         [lower, upper, matrix]: [&[E]; 3],
         [of_lower, of_upper]: [Space<'_, E>; 2],
     ) {
-        let Sizes { rows, inner, outer } = self.0;
+        let Sizes { rows, inner, outer } = self.sizes;
         assert_eq!([lower.len(), upper.len()], [rows * inner; 2]);
         assert_eq!(matrix.len(), inner * outer);
         let (lanes, tallest) = registers(E::ZERO);
-        let boxes = &packed_boxes([lower, upper], [rows, inner], [inner, 1], tallest);
+        let ends = Ends {
+            ends: [lower, upper],
+            rectified: self.rectified,
+        };
+        let boxes = &ends.packed([rows, inner], [inner, 1], tallest);
         let each = WIDTH * lanes;
         let lower = parts(of_lower, outer, each);
         let upper = parts(of_upper, outer, each);
@@ -53,7 +64,7 @@ impl Work<3, 2> for BoxProduct {
             .zip(upper)
             .enumerate()
             .for_each(|(index, (lower, upper))| {
-                columns(self.0, boxes, matrix, index * each, [lower, upper]);
+                columns(self.sizes, boxes, matrix, index * each, [lower, upper]);
             });
     }
 }
@@ -64,7 +75,7 @@ impl Work<5, 3> for BoxProductGradient {
         [lower, upper, matrix, of_lower, of_upper]: [&[E]; 5],
         [to_lower, to_upper, to_matrix]: [Space<'_, E>; 3],
     ) {
-        let Sizes { rows, inner, outer } = self.0;
+        let Sizes { rows, inner, outer } = self.sizes;
         assert_eq!([lower.len(), upper.len()], [rows * inner; 2]);
         assert_eq!(matrix.len(), inner * outer);
         for space in [&to_lower, &to_upper] {
@@ -73,12 +84,17 @@ impl Work<5, 3> for BoxProductGradient {
         assert!(to_matrix.is_empty() || to_matrix.len() == matrix.len());
         let (lanes, tallest) = registers(E::ZERO);
         let gradients = Gradients::new([of_lower, of_upper], rows * outer);
+        let ends = Ends {
+            ends: [lower, upper],
+            rectified: self.rectified,
+        };
         let back = &Back {
-            sizes: self.0,
+            sizes: self.sizes,
             matrix,
-            of_rows: gradients.columns_of_rows(self.0, WIDTH * lanes),
-            of_columns: gradients.columns(self.0, WIDTH * lanes),
-            boxes: packed_boxes([lower, upper], [inner, rows], [1, inner], tallest),
+            of_rows: gradients.columns_of_rows(self.sizes, WIDTH * lanes),
+            of_columns: gradients.columns(self.sizes, WIDTH * lanes),
+            boxes: ends.packed([inner, rows], [1, inner], tallest),
+            ends,
         };
         let mut spaces = [to_lower, to_upper].map(|space| parts(space, inner, CHUNK).into_iter());
         let mut matrices = to_matrix.chunks_mut(CHUNK * outer);
@@ -96,28 +112,36 @@ impl Work<5, 3> for BoxProductGradient {
     }
 }
 
-/// Centres and radii of boxes in the order in which tiles read them: for each tile of rows, pairs by
-/// step and row. `counts` are those of rows and steps, `strides` how far they are from each other.
-fn packed_boxes<E: Number>(
-    [lower, upper]: [&[E]; 2],
-    [rows, steps]: [usize; 2],
-    strides: [usize; 2],
-    tallest: usize,
-) -> Vec<E> {
-    let mut packed = Vec::with_capacity(2 * rows * steps);
-    let mut first = 0;
-    while first < rows {
-        let height = height(rows - first, tallest);
-        for step in 0..steps {
-            for row in first..first + height {
-                let at = row * strides[0] + step * strides[1];
-                let (lower, upper) = (lower[at] * E::HALF, upper[at] * E::HALF);
-                packed.extend([lower + upper, upper - lower]);
+/// Both ends of boxes, or of their positive parts.
+#[derive(Clone, Copy)]
+struct Ends<'a, E> {
+    ends: [&'a [E]; 2],
+    rectified: bool,
+}
+
+impl<E: Number> Ends<'_, E> {
+    /// Centres and radii in the order in which tiles read them: for each tile of rows, pairs by step
+    /// and row. `counts` are those of rows and steps, `strides` how far they are from each other.
+    fn packed(self, [rows, steps]: [usize; 2], strides: [usize; 2], tallest: usize) -> Vec<E> {
+        let mut packed = Vec::with_capacity(2 * rows * steps);
+        let mut first = 0;
+        while first < rows {
+            let height = height(rows - first, tallest);
+            for step in 0..steps {
+                for row in first..first + height {
+                    let at = row * strides[0] + step * strides[1];
+                    let mut ends = self.ends.map(|end| end[at]);
+                    if self.rectified {
+                        rectify(&mut ends);
+                    }
+                    let [lower, upper] = ends.map(|end| end * E::HALF);
+                    packed.extend([lower + upper, upper - lower]);
+                }
             }
+            first += height;
         }
-        first += height;
+        packed
     }
-    packed
 }
 
 /// The gradients of centres and radii.
@@ -274,6 +298,7 @@ fn columns<'a, S: Simd, E: Number>(
 struct Back<'a, E> {
     sizes: Sizes,
     matrix: &'a [E],
+    ends: Ends<'a, E>,
     boxes: Vec<E>,
     /// The gradients, for tiles of rows and for tiles of columns.
     of_rows: Vec<Vec<E>>,
@@ -323,10 +348,14 @@ fn rows_back<'a, S: Simd, E: Number>(
                     &mut part
                 )
             );
-            for (spaces, made) in [&mut lower, &mut upper].into_iter().zip(&made) {
-                let spaces = spaces.iter_mut().skip(block * each);
-                for (space, made) in spaces.zip(made.chunks(CHUNK)) {
+            let ends = [&mut lower, &mut upper].into_iter().zip(back.ends.ends);
+            for ((spaces, numbers), made) in ends.zip(&made) {
+                let spaces = spaces.iter_mut().enumerate().skip(block * each);
+                for ((row, space), made) in spaces.zip(made.chunks(CHUNK)) {
                     space.write_copy_of_slice(&made[..count]);
+                    if back.ends.rectified {
+                        clear_where_rectified(&numbers[row * inner + first..], space);
+                    }
                 }
             }
         }

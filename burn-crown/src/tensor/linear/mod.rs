@@ -15,34 +15,39 @@ mod tests;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod tile;
 
-use super::AnyTensor;
 #[cfg(any(feature = "flex", feature = "tch"))]
 use super::native::has_loops;
+use super::{AnyTensor, Boxes};
 
 /// Fewer rows leave most of a vector empty.
 #[cfg(any(feature = "flex", feature = "tch"))]
 const FEW_ROWS: usize = 8;
 
 impl AnyTensor {
-    /// The ends of the smallest boxes around `x · matrix` for all `x` in boxes, given by their ends
-    /// `[..., K]`; the matrix is `[K, O]`.
-    pub(crate) fn matmul_of_boxes(ends: [Self; 2], matrix: Self) -> [Self; 2] {
+    /// The ends of the smallest boxes around `x · matrix` for all `x` in boxes `[..., K]`; the matrix is
+    /// `[K, O]`.
+    pub(crate) fn matmul_of_boxes(boxes: Boxes, matrix: Self) -> [Self; 2] {
         #[cfg(any(feature = "flex", feature = "tch"))]
-        if has_loops(&[&ends[0], &ends[1], &matrix]) {
-            let shape = ends[0].shape();
+        if has_loops(&[&boxes.lower, &boxes.upper, &matrix]) {
+            let shape = boxes.lower.shape();
             let (inner, outer) = (matrix.shape()[0], matrix.shape()[1]);
             let rows: usize = shape[..shape.len() - 1].iter().product();
             if rows >= FEW_ROWS && outer > 0 {
-                let flat = ends.map(|end| end.reshape(&[rows, inner]));
+                let flat = Boxes {
+                    lower: boxes.lower.reshape(&[rows, inner]),
+                    upper: boxes.upper.reshape(&[rows, inner]),
+                    ..boxes
+                };
                 let made = extension::box_product(flat, matrix);
                 let shape = [&shape[..shape.len() - 1], &[outer]].concat();
                 return made.map(|end| end.reshape(&shape));
             }
         }
-        Self::matmul_of_boxes_composed(ends, matrix)
+        Self::matmul_of_boxes_composed(boxes, matrix)
     }
 
-    fn matmul_of_boxes_composed([lower, upper]: [Self; 2], matrix: Self) -> [Self; 2] {
+    fn matmul_of_boxes_composed(boxes: Boxes, matrix: Self) -> [Self; 2] {
+        let [lower, upper] = boxes.ends();
         let center = lower.clone().add(upper.clone()).mul_scalar(0.5);
         let radius = upper.sub(lower).mul_scalar(0.5);
         let center = center.matmul(matrix.clone());

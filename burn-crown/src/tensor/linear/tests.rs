@@ -3,16 +3,17 @@
 use burn::tensor::{DType, Distribution, Tensor};
 use proptest::prelude::*;
 
-use super::AnyTensor;
+use super::{AnyTensor, Boxes};
 use crate::tensor::native::devices;
 
-type Compute = fn([AnyTensor; 2], AnyTensor) -> [AnyTensor; 2];
+type Compute = fn(Boxes, AnyTensor) -> [AnyTensor; 2];
 
 /// The ends of products, and the gradients of a sum of squares of those that are used.
 fn outcome(
     inputs: &[Tensor<2>; 3],
     tracked: [bool; 3],
     used: [bool; 2],
+    rectified: bool,
     compute: Compute,
 ) -> Vec<Vec<f64>> {
     let inputs: [Tensor<2>; 3] = std::array::from_fn(|at| match tracked[at] {
@@ -20,7 +21,12 @@ fn outcome(
         false => inputs[at].clone(),
     });
     let [lower, upper, matrix] = inputs.clone().map(AnyTensor::new);
-    let ends = compute([lower, upper], matrix);
+    let boxes = Boxes {
+        lower,
+        upper,
+        rectified,
+    };
+    let ends = compute(boxes, matrix);
     let mut results: Vec<Vec<f64>> = ends.iter().cloned().map(AnyTensor::values).collect();
     if tracked.contains(&true) && used.contains(&true) {
         let losses = ends.into_iter().zip(used).filter(|(_, used)| *used);
@@ -41,7 +47,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// Sizes on both sides of a tile, of a block of steps and of a chunk; matrices with zeros; views;
-    /// any of the inputs tracked, any of the outputs used.
+    /// any of the inputs tracked, any of the outputs used; boxes around zero and on both sides of it,
+    /// whose positive parts may be taken.
     #[test]
     fn loops_are_the_composed_operations(
         rows in 8_usize..70,
@@ -49,7 +56,7 @@ proptest! {
         outer in prop_oneof![1_usize..40, 60_usize..70],
         tracked in any::<[bool; 3]>(),
         used in any::<[bool; 2]>(),
-        (double, view) in any::<(bool, bool)>(),
+        (double, view, rectified) in any::<(bool, bool, bool)>(),
         seed in any::<u64>(),
     ) {
         for device in devices() {
@@ -69,7 +76,7 @@ proptest! {
             let zeros = matrix.clone().abs().lower_elem(0.2);
             let matrix = matrix.mask_fill(zeros, 0.0);
             let inputs = [lower, upper, matrix].map(Tensor::detach);
-            let by = |compute: Compute| outcome(&inputs, tracked, used, compute);
+            let by = |compute: Compute| outcome(&inputs, tracked, used, rectified, compute);
             let made = by(AnyTensor::matmul_of_boxes);
             let expected = by(AnyTensor::matmul_of_boxes_composed);
             prop_assert_eq!(made.len(), expected.len());

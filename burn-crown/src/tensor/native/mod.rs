@@ -87,6 +87,26 @@ pub(super) fn or_zeros<E: Number>(gradient: &[E], count: usize) -> Cow<'_, [E]> 
     gradient.into()
 }
 
+/// The positive parts of numbers; what is no number stays.
+#[inline(always)]
+pub(super) fn rectify<E: Number>(numbers: &mut [E]) {
+    for number in numbers {
+        if *number <= E::ZERO {
+            *number = E::ZERO;
+        }
+    }
+}
+
+/// Clears the gradients of the positive parts of `numbers` where these are constant.
+#[inline(always)]
+pub(super) fn clear_where_rectified<E: Number>(numbers: &[E], gradient: Space<'_, E>) {
+    for (number, gradient) in numbers.iter().zip(gradient) {
+        if *number <= E::ZERO {
+            gradient.write(E::ZERO);
+        }
+    }
+}
+
 /// A backend whose tensors can be read and made as slices.
 pub(super) trait Slices: Backend {
     /// Computes tensors of the given shapes.
