@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::geometry::Geometry;
 use super::lanes::{Scratch, gather, mix, scatter};
-use super::loops::{Shape, add_places, total};
+use super::loops::{Shape, add_places, reduce_into, total};
 use super::product::Product;
 use super::weights::WeightGradient;
 use crate::tensor::native::{Number, Space, Work, clear_where_rectified};
@@ -39,13 +39,10 @@ struct Products<E> {
 
 impl<E: Number> Products<E> {
     fn new(geometry: &Geometry, weights: &[E], widest: usize) -> Self {
-        let absolute: Vec<E> = weights
-            .iter()
-            .map(|&weight| sign(weight) * weight)
-            .collect();
+        let signed = Product::new(geometry, weights, widest);
         Self {
-            signed: Product::new(geometry, weights, widest),
-            absolute: Product::new(geometry, &absolute, widest),
+            absolute: signed.map(|weight| sign(weight) * weight),
+            signed,
         }
     }
 }
@@ -70,7 +67,7 @@ impl Work<4, 2> for BoxConvolution {
         let geometry = &self.geometry;
         assert_eq!([lower.len(), of_lower.len()], [upper.len(), of_upper.len()]);
         let rows = geometry.rows(lower.len(), of_lower.len());
-        let shape = Shape::of::<E>(geometry, rows);
+        let shape = Shape::of::<E>(geometry, rows, 2);
         let products = &Products::new(geometry, weights, shape.widest);
         let rows = shape.rows_of_a_task(rows);
         let [inputs, outputs] = [geometry.inputs(), geometry.outputs()].map(|each| each * rows);
@@ -103,12 +100,12 @@ impl Work<6, 4> for BoxGradient {
         for grad in [of_lower, of_upper] {
             assert!(grad.is_empty() || grad.len() == rows * geometry.outputs());
         }
-        let shape = Shape::of::<E>(geometry, rows);
+        let shape = Shape::of::<E>(geometry, rows, 2);
         let back = &Back {
             geometry,
             rectified: self.rectified,
             products: Products::new(&geometry.adjoint(), weights, shape.widest),
-            weights: WeightGradient::new::<E>(geometry),
+            weights: WeightGradient::new::<E>(geometry, shape.rows()),
         };
         let each = shape.rows_of_a_task(rows);
         let [inputs, outputs] = [geometry.inputs(), geometry.outputs()].map(|all| all * each);
@@ -149,7 +146,7 @@ impl Work<6, 4> for BoxGradient {
             })
             .collect();
         let total = |part: fn(&Sums<E>) -> &[E]| total(parts.iter().map(part));
-        let ordered = |sums| back.weights.in_order(geometry, sums);
+        let ordered = |sums: Vec<E>| back.weights.in_order(geometry, &sums);
         let of_center = ordered(total(|sums| &sums.center));
         let of_radius = ordered(total(|sums| &sums.radius));
         let sums = of_center.into_iter().zip(of_radius).zip(weights);
@@ -228,12 +225,27 @@ fn convolve_back<'a, S: Simd, E: Number, const R: usize>(
     let block = R * E::lanes::<S>();
     let [inputs, outputs] = [geometry.inputs(), geometry.outputs()];
     let mut scratch = Scratch::take();
-    let sizes = [inputs, inputs, outputs, outputs];
-    let [center, radius, of_center, of_radius] = scratch.lanes::<S, E, R, 4>(sizes);
+    let by_rows = match &back.weights {
+        WeightGradient::Rows(weights) if !sums.center.is_empty() => Some(weights),
+        _ => None,
+    };
+    let each = by_rows.map_or(0, |_| sums.center.len().div_ceil(R));
+    let sizes = [inputs, inputs, outputs, outputs, each, each];
+    let [
+        center,
+        radius,
+        of_center,
+        of_radius,
+        first_sums,
+        second_sums,
+    ] = scratch.lanes::<S, E, R, 6>(sizes);
     let zeros = [E::ZERO.splat(); R];
     let [first, second] = rows.ends.map(|end| end.chunks(block * inputs));
     let mut grads = rows.grads.map(|grad| grad.chunks(block * outputs));
     let mut spaces = spaces.map(|space| space.chunks_mut(block * inputs));
+    for sums in [&mut *first_sums, &mut *second_sums] {
+        sums.fill(zeros);
+    }
     for (first, second) in first.zip(second) {
         for (grad, lanes) in grads.iter_mut().zip([&mut *of_center, &mut *of_radius]) {
             match grad.next() {
@@ -242,14 +254,12 @@ fn convolve_back<'a, S: Simd, E: Number, const R: usize>(
             }
         }
         mix(of_center, of_radius, E::ONE, false);
-        if let WeightGradient::Rows(weights) = &back.weights
-            && !sums.center.is_empty()
-        {
+        if let Some(weights) = by_rows {
             gather(first, geometry.input_channels, center);
             gather(second, geometry.input_channels, radius);
             mix(center, radius, E::HALF, back.rectified);
-            weights.add(center, of_center, &mut sums.center);
-            weights.add(radius, of_radius, &mut sums.radius);
+            weights.add(center, of_center, first_sums.as_flattened_mut());
+            weights.add(radius, of_radius, second_sums.as_flattened_mut());
         }
         add_places(of_center, &[E::ONE.splat(); R], &mut sums.bias);
         let [to_lower, to_upper] = spaces.each_mut().map(Iterator::next);
@@ -270,4 +280,6 @@ fn convolve_back<'a, S: Simd, E: Number, const R: usize>(
             }
         }
     }
+    reduce_into(first_sums.as_flattened(), &mut sums.center);
+    reduce_into(second_sums.as_flattened(), &mut sums.radius);
 }

@@ -2,12 +2,13 @@
 
 use macerator::{Simd, Vector};
 
-use super::geometry::{Geometry, Meets, Pair};
+use super::geometry::{Geometry, Pair};
 use super::lanes::Lanes;
 use crate::tensor::native::Number;
 
-/// Bytes of places that are worked on at once: they stay in a core's own cache.
-const STRIP: usize = 1 << 20;
+/// Bytes of places that are worked on at once: their channels that are taken together stay in a core's
+/// nearest cache for all taps.
+const STRIP: usize = 1 << 15;
 
 /// The channels of input and of output that are taken together, where there are so many.
 const SIDE: usize = 4;
@@ -18,18 +19,20 @@ pub(super) struct ByRows<'a> {
     /// By tap.
     inner: Vec<Vec<Pair>>,
     inner_inputs: usize,
+    /// By strip and tap.
+    strips: Vec<Vec<Vec<Pair>>>,
     inner_outputs: usize,
-    outer: Meets,
 }
 
-/// A block of weights: one tap of the first channels and those behind them.
+/// A block of weights, of the first channels and those behind them.
 #[derive(Clone, Copy)]
-struct Place {
+struct Block {
     group: usize,
     /// Within the group.
     input: usize,
+    height: usize,
     output: usize,
-    tap: usize,
+    width: usize,
 }
 
 /// The places of a strip that meet at a tap.
@@ -40,15 +43,42 @@ struct Meeting<'a> {
 }
 
 impl<'a> ByRows<'a> {
-    pub(super) fn new(geometry: &'a Geometry) -> Self {
+    /// For so many rows side by side.
+    pub(super) fn new<E: Number>(geometry: &'a Geometry, rows: usize) -> Self {
         let [outer, inner] = geometry.meets();
+        let place = 2 * SIDE * rows * size_of::<E>();
+        let strip = (STRIP / (place * inner.outputs)).max(1);
+        let strips = (0..outer.outputs).step_by(strip);
         Self {
             geometry,
             inner: inner.by_tap(0..inner.outputs),
             inner_inputs: inner.inputs,
+            strips: strips
+                .map(|first| outer.by_tap(first..(first + strip).min(outer.outputs)))
+                .collect(),
             inner_outputs: inner.outputs,
-            outer,
         }
+    }
+
+    /// All weights: the sums are by block, tap, input and output.
+    fn blocks(&self) -> impl Iterator<Item = Block> {
+        let geometry = self.geometry;
+        let inputs = sides(geometry.input_channels / geometry.groups);
+        let outputs = sides(geometry.output_channels / geometry.groups);
+        (0..geometry.groups)
+            .flat_map(move |group| inputs.clone().into_iter().map(move |input| (group, input)))
+            .flat_map(move |(group, (input, height))| {
+                outputs
+                    .clone()
+                    .into_iter()
+                    .map(move |(output, width)| Block {
+                        group,
+                        input,
+                        height,
+                        output,
+                        width,
+                    })
+            })
     }
 
     /// Adds what the rows `x` and the gradient of their output `grad`, both `[places, channels]`,
@@ -58,43 +88,27 @@ impl<'a> ByRows<'a> {
         &self,
         x: &[Lanes<S, E, R>],
         grad: &[Lanes<S, E, R>],
-        sums: &mut [E],
+        sums: &mut [Vector<S, E>],
     ) {
-        let geometry = self.geometry;
-        let channels = geometry.input_channels + geometry.output_channels;
-        let row = channels * size_of::<Lanes<S, E, R>>() * self.inner_outputs;
-        let strip = (STRIP / row).max(1);
-        let inputs = sides(geometry.input_channels / geometry.groups);
-        let outputs = sides(geometry.output_channels / geometry.groups);
-        for first in (0..self.outer.outputs).step_by(strip) {
-            let outer = self
-                .outer
-                .by_tap(first..(first + strip).min(self.outer.outputs));
-            for group in 0..geometry.groups {
-                for &(input, height) in &inputs {
-                    for &(output, width) in &outputs {
-                        let mut tap = 0;
-                        for outer in &outer {
-                            for inner in &self.inner {
-                                let meeting = Meeting { outer, inner };
-                                let place = Place {
-                                    group,
-                                    input,
-                                    output,
-                                    tap,
-                                };
-                                match (height, width) {
-                                    (SIDE, SIDE) => self.block::<S, E, R, SIDE, SIDE>(
-                                        x, grad, meeting, place, sums,
-                                    ),
-                                    (SIDE, _) => self
-                                        .block::<S, E, R, SIDE, 1>(x, grad, meeting, place, sums),
-                                    (_, SIDE) => self
-                                        .block::<S, E, R, 1, SIDE>(x, grad, meeting, place, sums),
-                                    _ => self.block::<S, E, R, 1, 1>(x, grad, meeting, place, sums),
-                                }
-                                tap += 1;
+        for outer in &self.strips {
+            let mut rest = &mut *sums;
+            for block in self.blocks() {
+                for outer in outer {
+                    for inner in &self.inner {
+                        let (sums, others) = rest.split_at_mut(block.height * block.width);
+                        rest = others;
+                        let meeting = Meeting { outer, inner };
+                        match (block.height, block.width) {
+                            (SIDE, SIDE) => {
+                                self.block::<S, E, R, SIDE, SIDE>(x, grad, meeting, block, sums)
                             }
+                            (SIDE, _) => {
+                                self.block::<S, E, R, SIDE, 1>(x, grad, meeting, block, sums)
+                            }
+                            (_, SIDE) => {
+                                self.block::<S, E, R, 1, SIDE>(x, grad, meeting, block, sums)
+                            }
+                            _ => self.block::<S, E, R, 1, 1>(x, grad, meeting, block, sums),
                         }
                     }
                 }
@@ -109,15 +123,15 @@ impl<'a> ByRows<'a> {
         x: &[Lanes<S, E, R>],
         grad: &[Lanes<S, E, R>],
         meeting: Meeting,
-        place: Place,
-        sums: &mut [E],
+        block: Block,
+        sums: &mut [Vector<S, E>],
     ) {
         let geometry = self.geometry;
         let [inputs, outputs] = [geometry.input_channels, geometry.output_channels];
-        let input = place.group * (inputs / geometry.groups) + place.input;
-        let output = place.group * (outputs / geometry.groups) + place.output;
-        let zero: Vector<S, E> = E::ZERO.splat();
-        let mut products = [[zero; O]; I];
+        let input = block.group * (inputs / geometry.groups) + block.input;
+        let output = block.group * (outputs / geometry.groups) + block.output;
+        let (sums, _) = sums.as_chunks_mut::<O>();
+        let mut products: [[Vector<S, E>; O]; I] = std::array::from_fn(|row| sums[row]);
         for outer in meeting.outer {
             for inner in meeting.inner {
                 let at = outer.input * self.inner_inputs + inner.input;
@@ -133,12 +147,36 @@ impl<'a> ByRows<'a> {
                 }
             }
         }
-        for (row, products) in products.into_iter().enumerate() {
-            for (column, product) in products.into_iter().enumerate() {
-                sums[geometry.weight(place.input + row, output + column, place.tap)] +=
-                    product.reduce_add();
+        for (sums, products) in sums.iter_mut().zip(&products) {
+            for (sum, product) in sums.iter_mut().zip(products) {
+                *sum = *product;
             }
         }
+    }
+
+    /// The sums in the order of the weights.
+    pub(super) fn in_order<E: Number>(&self, sums: &[E]) -> Vec<E> {
+        let geometry = self.geometry;
+        let outputs = geometry.output_channels / geometry.groups;
+        let taps = geometry.taps();
+        let mut weights = vec![E::ZERO; sums.len()];
+        let mut rest = sums;
+        for block in self.blocks() {
+            let each = block.height * block.width;
+            let (sums, others) = rest.split_at(each * taps);
+            rest = others;
+            let output = block.group * outputs + block.output;
+            for row in 0..block.height {
+                for column in 0..block.width {
+                    let first = geometry.weight(block.input + row, output + column, 0);
+                    let sums = sums[row * block.width + column..].iter().step_by(each);
+                    for (weight, &sum) in weights[first..][..taps].iter_mut().zip(sums) {
+                        *weight = sum;
+                    }
+                }
+            }
+        }
+        weights
     }
 }
 

@@ -4,7 +4,7 @@
     reason = "of the macro that chooses the processor's vectors"
 )]
 
-use macerator::{Simd, with_simd};
+use macerator::{Simd, Vector, with_simd};
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
@@ -33,7 +33,7 @@ impl Work<4, 2> for Convolution {
         let geometry = &self.0;
         let rows = geometry.rows(x.len(), out.len());
         assert_eq!(sums.len(), if channels.is_empty() { 0 } else { rows });
-        let shape = Shape::of::<E>(geometry, rows);
+        let shape = Shape::of::<E>(geometry, rows, 1);
         let product = &Product::new(geometry, weights, shape.widest);
         let rows = shape.rows_of_a_task(rows);
         let mut sums = sums.chunks_mut(rows);
@@ -62,11 +62,11 @@ impl Work<6, 4> for ConvolutionGradient {
         let grad = &*or_zeros(grad, x.len() / geometry.inputs() * geometry.outputs());
         let (adjoint, rows) = (geometry.adjoint(), geometry.rows(x.len(), grad.len()));
         assert!(of_sums.is_empty() || of_sums.len() == rows);
-        let shape = Shape::of::<E>(geometry, rows);
+        let shape = Shape::of::<E>(geometry, rows, 1);
         let back = &Back {
             geometry,
             product: Product::new(&adjoint, weights, shape.widest),
-            weights: WeightGradient::new::<E>(geometry),
+            weights: WeightGradient::new::<E>(geometry, shape.rows()),
             channels: if of_sums.is_empty() { &[] } else { channels },
         };
         let rows = shape.rows_of_a_task(rows);
@@ -111,7 +111,7 @@ impl Work<6, 4> for ConvolutionGradient {
         for (index, space) in totals.into_iter().enumerate() {
             let mut total = total(parts.iter().map(|sums| sums.parts()[index]));
             if index == 0 {
-                total = back.weights.in_order(geometry, total);
+                total = back.weights.in_order(geometry, &total);
             }
             for (out, sum) in space.iter_mut().zip(total) {
                 out.write(sum);
@@ -148,15 +148,16 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// For products of this geometry and of its adjoint, with so many rows.
-    pub(super) fn of<E: Number>(geometry: &Geometry, rows: usize) -> Self {
+    /// For products of this geometry and of its adjoint, with so many rows, of which each is `ends` of
+    /// numbers.
+    pub(super) fn of<E: Number>(geometry: &Geometry, rows: usize, ends: usize) -> Self {
         let lanes = lanes(E::ZERO);
         let sums = if lanes * size_of::<E>() >= 64 { 16 } else { 8 };
         // Few channels need many rows for as many sums as there are registers; but what a block of
         // rows holds is to stay in a core's own cache. If that is out of reach, several rows at least
         // share the weights that are read.
         let channels = geometry.output_channels.max(geometry.input_channels) / geometry.groups;
-        let row = (geometry.inputs() + geometry.outputs()) * size_of::<E>();
+        let row = ends * (geometry.inputs() + geometry.outputs()) * size_of::<E>();
         let fits = |vectors: usize| row * vectors * lanes <= CACHE;
         let large = row * lanes > 2 * CACHE && rows > 2 * lanes;
         let vectors = if rows <= lanes || !(fits(2) || large) {
@@ -173,8 +174,13 @@ impl Shape {
         }
     }
 
+    /// How many rows are side by side.
+    pub(super) fn rows(self) -> usize {
+        self.lanes * self.vectors
+    }
+
     pub(super) fn rows_of_a_task(self, rows: usize) -> usize {
-        let block = self.lanes * self.vectors;
+        let block = self.rows();
         rows.div_ceil(block).div_ceil(TASKS) * block
     }
 }
@@ -267,14 +273,16 @@ fn convolve_back<'a, S: Simd, E: Number, const R: usize>(
     let block = R * E::lanes::<S>();
     let [inputs, outputs] = [geometry.inputs(), geometry.outputs()];
     let mut scratch = Scratch::take();
-    let [from, to, of_sums] = scratch.lanes::<S, E, R, 3>([inputs, outputs, 1]);
+    let by_rows = match &back.weights {
+        WeightGradient::Rows(weights) if !sums.weights.is_empty() => Some(weights),
+        _ => None,
+    };
+    let each = by_rows.map_or(0, |_| sums.weights.len().div_ceil(R));
+    let [from, to, of_sums, of_weights] = scratch.lanes::<S, E, R, 4>([inputs, outputs, 1, each]);
+    of_weights.fill([E::ZERO.splat(); R]);
     let blocks = rows.x.chunks(block * inputs);
     let blocks = blocks.zip(rows.grad.chunks(block * outputs));
     for (index, (x, grad)) in blocks.enumerate() {
-        let by_rows = match &back.weights {
-            WeightGradient::Rows(weights) if !sums.weights.is_empty() => Some(weights),
-            _ => None,
-        };
         if by_rows.is_some() || !sums.bias.is_empty() || !of_x.is_empty() {
             gather(grad, geometry.output_channels, to);
         }
@@ -286,7 +294,7 @@ fn convolve_back<'a, S: Simd, E: Number, const R: usize>(
             gather(x, geometry.input_channels, from);
         }
         if let Some(weights) = by_rows {
-            weights.add(from, to, &mut sums.weights);
+            weights.add(from, to, of_weights.as_flattened_mut());
         }
         add_places(to, &[E::ONE.splat(); R], &mut sums.bias);
         if !rows.of_sums.is_empty() {
@@ -302,6 +310,15 @@ fn convolve_back<'a, S: Simd, E: Number, const R: usize>(
             let space = &mut of_x[index * block * inputs..][..x.len()];
             scatter(from, geometry.input_channels, space);
         }
+    }
+    reduce_into(of_weights.as_flattened(), &mut sums.weights);
+}
+
+/// Adds to sums those of vectors' lanes, one for each; vectors behind them are left out.
+#[inline(always)]
+pub(super) fn reduce_into<S: Simd, E: Number>(vectors: &[Vector<S, E>], sums: &mut [E]) {
+    for (sum, vector) in sums.iter_mut().zip(vectors) {
+        *sum += vector.reduce_add();
     }
 }
 

@@ -42,19 +42,23 @@ impl<E: Number> Product<E> {
             while output < end {
                 let fits = |&&width: &&usize| width <= widest && width <= end - output;
                 let width = *WIDTHS.iter().find(fits).unwrap_or(&1);
-                let weights = (0..geometry.taps())
-                    .flat_map(|tap| (0..inputs).map(move |input| (tap, input)))
-                    .flat_map(|(tap, input)| {
-                        (output..output + width)
-                            .map(move |output| weights[geometry.weight(input, output, tap)])
-                    })
-                    .collect();
+                let mut ordered = vec![E::ZERO; geometry.taps() * inputs * width];
+                for lane in 0..width {
+                    for input in 0..inputs {
+                        let first = geometry.weight(input, output + lane, 0);
+                        let places = ordered[input * width + lane..].iter_mut();
+                        let places = places.step_by(inputs * width);
+                        for (place, &weight) in places.zip(&weights[first..]) {
+                            *place = weight;
+                        }
+                    }
+                }
                 blocks.push(Block {
                     input: group * inputs,
                     inputs,
                     output,
                     width,
-                    weights,
+                    weights: ordered,
                 });
                 output += width;
             }
@@ -66,6 +70,20 @@ impl<E: Number> Product<E> {
             outer,
             inner,
             blocks,
+        }
+    }
+
+    /// The same product with other weights, made of each one.
+    pub(super) fn map(&self, f: impl Fn(E) -> E) -> Self {
+        let map = |block: &Block<E>| Block {
+            weights: block.weights.iter().map(|&weight| f(weight)).collect(),
+            ..*block
+        };
+        Self {
+            outer: self.outer.clone(),
+            inner: self.inner.clone(),
+            blocks: self.blocks.iter().map(map).collect(),
+            ..*self
         }
     }
 

@@ -12,11 +12,11 @@ pub(super) enum WeightGradient<'a> {
 }
 
 impl<'a> WeightGradient<'a> {
-    /// What is faster.
-    pub(super) fn new<E: Number>(geometry: &'a Geometry) -> Self {
+    /// What is faster, where so many rows are side by side in other loops.
+    pub(super) fn new<E: Number>(geometry: &'a Geometry, rows: usize) -> Self {
         match ByChannels::new::<E>(geometry) {
             Some(channels) => Self::Channels(channels),
-            None => Self::Rows(ByRows::new(geometry)),
+            None => Self::Rows(ByRows::new::<E>(geometry, rows)),
         }
     }
 
@@ -29,10 +29,11 @@ impl<'a> WeightGradient<'a> {
     }
 
     /// The sums in the order of the weights.
-    pub(super) fn in_order<E: Number>(&self, geometry: &Geometry, sums: Vec<E>) -> Vec<E> {
+    pub(super) fn in_order<E: Number>(&self, geometry: &Geometry, sums: &[E]) -> Vec<E> {
         match self {
-            Self::Channels(channels) if !sums.is_empty() => channels.in_order(geometry, &sums),
-            _ => sums,
+            _ if sums.is_empty() => Vec::new(),
+            Self::Rows(rows) => rows.in_order(sums),
+            Self::Channels(channels) => channels.in_order(geometry, sums),
         }
     }
 }
