@@ -20,7 +20,7 @@ pub fn natural_cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tenso
 /// How far below the largest output one is whose share in the loss, at most `exp` of minus this, changes
 /// none of its digits. Its gradient is left out: it would often be a denormal number, and processors
 /// take a hundred times as long with those, in every layer that it goes back through.
-const NEGLIGIBLE: f64 = 64.0;
+const NEGLIGIBLE: f64 = 40.0;
 
 /// The robust cross-entropy of each sample, `[B]`: `log(1 + Σ exp(−margin))`.
 ///

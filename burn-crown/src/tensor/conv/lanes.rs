@@ -20,6 +20,10 @@ pub(super) type Lanes<S, E, const R: usize> = [Vector<S, E>; R];
 /// numbers at a place fill a line of its cache.
 const STREAMS: usize = 2 * SIDE;
 
+/// Places that are turned before other rows are: a line of the processor's cache. The lines of many
+/// rows may all want the same place in it.
+const LINE: usize = 2 * SIDE;
+
 /// `[rows, channels, places]` to `[places, channels]` of lanes; lanes without a row are zero.
 #[inline(always)]
 pub(super) fn gather<S: Simd, E: Number, const R: usize>(
@@ -35,19 +39,21 @@ pub(super) fn gather<S: Simd, E: Number, const R: usize>(
     }
     for (stream, rows) in rows.chunks(STREAMS * features).enumerate() {
         for channel in 0..channels {
-            for first in (0..places).step_by(SIDE) {
+            for line in (0..places).step_by(LINE) {
                 for (block, rows) in rows.chunks(SIDE * features).enumerate() {
                     let lane = stream * STREAMS + block * SIDE;
-                    let from = Lines {
-                        numbers: &rows[channel * places + first..],
-                        stride: features,
-                    };
-                    let to = LinesOut {
-                        numbers: &mut flat[(first * channels + channel) * count + lane..],
-                        stride: channels * count,
-                    };
-                    let size = [rows.len() / features, SIDE.min(places - first)];
-                    turn(from, to, size);
+                    for first in (line..places.min(line + LINE)).step_by(SIDE) {
+                        let from = Lines {
+                            numbers: &rows[channel * places + first..],
+                            stride: features,
+                        };
+                        let to = LinesOut {
+                            numbers: &mut flat[(first * channels + channel) * count + lane..],
+                            stride: channels * count,
+                        };
+                        let size = [rows.len() / features, SIDE.min(places - first)];
+                        turn(from, to, size);
+                    }
                 }
             }
         }
@@ -66,19 +72,21 @@ pub(super) fn scatter<S: Simd, E: Number, const R: usize>(
     let flat = flat(lanes);
     for (stream, rows) in rows.chunks_mut(STREAMS * features).enumerate() {
         for channel in 0..channels {
-            for first in (0..places).step_by(SIDE) {
+            for line in (0..places).step_by(LINE) {
                 for (block, rows) in rows.chunks_mut(SIDE * features).enumerate() {
                     let lane = stream * STREAMS + block * SIDE;
-                    let from = Lines {
-                        numbers: &flat[(first * channels + channel) * count + lane..],
-                        stride: channels * count,
-                    };
-                    let size = [SIDE.min(places - first), rows.len() / features];
-                    let to = LinesOut {
-                        numbers: &mut rows[channel * places + first..],
-                        stride: features,
-                    };
-                    turn(from, to, size);
+                    for first in (line..places.min(line + LINE)).step_by(SIDE) {
+                        let from = Lines {
+                            numbers: &flat[(first * channels + channel) * count + lane..],
+                            stride: channels * count,
+                        };
+                        let size = [SIDE.min(places - first), rows.len() / features];
+                        let to = LinesOut {
+                            numbers: &mut rows[channel * places + first..],
+                            stride: features,
+                        };
+                        turn(from, to, size);
+                    }
                 }
             }
         }

@@ -123,23 +123,29 @@ impl<E: Number> Ends<'_, E> {
     /// Centres and radii in the order in which tiles read them: for each tile of rows, pairs by step
     /// and row. `counts` are those of rows and steps, `strides` how far they are from each other.
     fn packed(self, [rows, steps]: [usize; 2], strides: [usize; 2], tallest: usize) -> Vec<E> {
-        let mut packed = Vec::with_capacity(2 * rows * steps);
-        let mut first = 0;
+        let mut packed = vec![E::ZERO; 2 * rows * steps];
+        let (mut rest, mut first) = (&mut packed[..], 0);
+        let mut tiles = Vec::new();
         while first < rows {
             let height = height(rows - first, tallest);
-            for step in 0..steps {
-                for row in first..first + height {
+            let (tile, others) = rest.split_at_mut(2 * height * steps);
+            tiles.push((first..first + height, tile));
+            rest = others;
+            first += height;
+        }
+        tiles.into_par_iter().for_each(|(rows, tile)| {
+            for (step, pairs) in tile.chunks_exact_mut(2 * rows.len()).enumerate() {
+                for (row, pair) in rows.clone().zip(pairs.as_chunks_mut::<2>().0) {
                     let at = row * strides[0] + step * strides[1];
                     let mut ends = self.ends.map(|end| end[at]);
                     if self.rectified {
                         rectify(&mut ends);
                     }
                     let [lower, upper] = ends.map(|end| end * E::HALF);
-                    packed.extend([lower + upper, upper - lower]);
+                    *pair = [lower + upper, upper - lower];
                 }
             }
-            first += height;
-        }
+        });
         packed
     }
 }
@@ -164,9 +170,10 @@ impl<E: Number> Gradients<E> {
     /// For so many columns `[rows, outer]` at once, what a tile reads of each row.
     fn columns(&self, sizes: Sizes, each: usize) -> Vec<Vec<E>> {
         let Sizes { rows, outer, .. } = sizes;
-        (0..outer)
-            .step_by(each)
-            .map(|start| {
+        (0..outer.div_ceil(each))
+            .into_par_iter()
+            .map(|block| {
+                let start = block * each;
                 let width = each.min(outer - start);
                 let mut packed = vec![E::ZERO; rows * 2 * each];
                 for (row, packed) in packed.chunks_exact_mut(2 * each).enumerate() {
@@ -182,9 +189,10 @@ impl<E: Number> Gradients<E> {
     /// For so many rows `[rows, outer]` at once, what a tile reads of each column.
     fn columns_of_rows(&self, sizes: Sizes, each: usize) -> Vec<Vec<E>> {
         let Sizes { rows, outer, .. } = sizes;
-        (0..rows)
-            .step_by(each)
-            .map(|start| {
+        (0..rows.div_ceil(each))
+            .into_par_iter()
+            .map(|block| {
+                let start = block * each;
                 let mut packed = vec![E::ZERO; outer * 2 * each];
                 for row in start..(start + each).min(rows) {
                     let own = row * outer..(row + 1) * outer;
