@@ -28,8 +28,8 @@ Examples:
   Full CROWN with the weights of a trained model on MNIST
     bench-step run --case verify/cnn_2layer_width_1/crown --weights cnn.safetensors --data-dir mnist/
 
-Each case runs in a process of its own, in which OMP_NUM_THREADS and RAYON_NUM_THREADS are set, so \
-that its peak memory is its own. A line of JSON is printed for each, when it is done.
+Each case runs in a process of its own, in which OMP_NUM_THREADS and RAYON_NUM_THREADS are set, and \
+GOMP_SPINCOUNT to 10000 if it is not, so that its peak memory is its own. A line of JSON is printed for each, when it is done.
 
 A training step is a whole optimizer step of Adam. Robust losses are those half-way of a schedule up \
 to ε 0.3: ε 0.15, β 0.5, and κ 0, or 0.5 with --mixed. At κ 0 the loss is of bounds alone, and the \

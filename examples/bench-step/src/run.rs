@@ -9,6 +9,10 @@ use crate::arguments::{Job, RunArguments};
 use crate::case::Case;
 use crate::error::BenchError;
 
+/// How often OpenMP's threads, libtorch's, look for work before they sleep. By default they look on for
+/// milliseconds, and where there are no more cores than threads the library's own loops wait for them.
+const SPINS: (&str, &str) = ("GOMP_SPINCOUNT", "10000");
+
 /// Times the cases, or lists them.
 ///
 /// A case that fails does not keep the others from being timed.
@@ -33,11 +37,13 @@ pub fn run(arguments: &RunArguments) -> Result<(), BenchError> {
             job.backend,
             job.threads
         ));
-        let status = Command::new(&program)
-            .args(job.arguments())
-            .envs(job.environment())
-            .status()
-            .map_err(BenchError::Start)?;
+        let mut command = Command::new(&program);
+        command.args(job.arguments()).envs(job.environment());
+        let (spins, default) = SPINS;
+        if std::env::var_os(spins).is_none() {
+            command.env(spins, default);
+        }
+        let status = command.status().map_err(BenchError::Start)?;
         if !status.success() {
             failed.push((job.case.to_string(), status));
         }
