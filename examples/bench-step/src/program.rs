@@ -7,13 +7,13 @@ use crown_ibp::memory;
 use crown_ibp::terminal::{complain, say};
 
 use crate::arguments::{CheckArguments, Command, CommandLine, Job, TableArguments};
+use crate::case::Task;
 use crate::check::Ratios;
 use crate::error::BenchError;
 use crate::{measure, record, run, table};
 
 /// Runs the command line, and prints what is wrong.
 pub fn main() -> ExitCode {
-    memory::keep_freed();
     let command = CommandLine::parse().command;
     let done = match &command {
         Command::Run(arguments) => run::run(arguments),
@@ -40,6 +40,10 @@ fn measured(job: &Job) -> Result<(), BenchError> {
                 wanted,
             });
         }
+    }
+    match job.case.task {
+        Task::Train(_) | Task::Workers(..) => memory::keep_freed(),
+        Task::Verify(_) => memory::keep_small_freed(),
     }
     let record = measure::measure(job)?;
     say(serde_json::to_string(&record).map_err(BenchError::Json)?);

@@ -28,8 +28,12 @@ use crate::terminal::complain;
 ///
 /// See [`run`] for the models and datasets.
 pub fn main<A: Architecture>(datasets: &'static [CustomDataset]) -> ExitCode {
-    memory::keep_freed();
-    match run::<A>(CommandLine::parse(), datasets) {
+    let command_line = CommandLine::parse();
+    match command_line.command {
+        Command::Train(_) => memory::keep_freed(),
+        _ => memory::keep_small_freed(),
+    }
+    match run::<A>(command_line, datasets) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(format!("error: {error}"));
