@@ -28,6 +28,8 @@ mod panels;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod product;
 #[cfg(test)]
+mod test_moves;
+#[cfg(test)]
 mod tests;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod turn;

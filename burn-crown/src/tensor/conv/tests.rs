@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use super::test_moves::Moves;
 use super::{AnyTensor, Convolve, Dims, sums_of_rows};
 use crate::tensor::native::devices;
 
@@ -190,65 +191,6 @@ impl Case {
             let [own, expected] = [true, false].map(|native| self.outcome::<N>(native, &device));
             assert_alike(&own, &expected, self.double);
         }
-    }
-}
-
-/// The options of a case.
-enum Moves<const N: usize> {
-    Plain(ConvOptions<N>),
-    Transposed(ConvTransposeOptions<N>),
-}
-
-impl<const N: usize> Moves<N>
-where
-    Dims<N>: Convolve<N>,
-{
-    fn native(&self, x: AnyTensor, weight: AnyTensor, bias: Option<AnyTensor>) -> AnyTensor {
-        match self {
-            Self::Plain(options) => Dims::conv(x, weight, bias, options.clone()),
-            Self::Transposed(options) => Dims::conv_transpose(x, weight, bias, options.clone()),
-        }
-    }
-
-    fn composed(&self, x: AnyTensor, weight: AnyTensor, bias: Option<AnyTensor>) -> AnyTensor {
-        match self {
-            Self::Plain(options) => Dims::composed(x, weight, bias, options.clone()),
-            Self::Transposed(options) => Dims::composed_transpose(x, weight, bias, options.clone()),
-        }
-    }
-
-    fn adjoint(
-        &self,
-        form: AnyTensor,
-        weight: AnyTensor,
-        channels: Option<AnyTensor>,
-        size: &[usize],
-    ) -> (AnyTensor, Option<AnyTensor>) {
-        match self {
-            Self::Plain(options) => {
-                Dims::conv_adjoint(form, weight, channels, options.clone(), size)
-            }
-            Self::Transposed(options) => {
-                Dims::conv_transpose_adjoint(form, weight, channels, options.clone(), size)
-            }
-        }
-    }
-
-    fn composed_adjoint(&self, form: AnyTensor, weight: AnyTensor, size: &[usize]) -> AnyTensor {
-        match self {
-            Self::Plain(options) => Dims::composed_adjoint(form, weight, options.clone(), size),
-            Self::Transposed(options) => {
-                Dims::composed_transpose_adjoint(form, weight, options.clone(), size)
-            }
-        }
-    }
-
-    fn output_shape(&self, input: &[usize], weight: &[usize]) -> Vec<usize> {
-        let zeros = |shape: &[usize]| {
-            let count = shape.iter().product::<usize>();
-            AnyTensor::new(Tensor::<1>::zeros([count], &Device::flex())).reshape(shape)
-        };
-        self.composed(zeros(input), zeros(weight), None).shape()
     }
 }
 

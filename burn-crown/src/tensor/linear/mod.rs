@@ -10,6 +10,8 @@
 mod extension;
 #[cfg(any(feature = "flex", feature = "tch"))]
 mod loops;
+#[cfg(any(feature = "flex", feature = "tch"))]
+mod packed;
 #[cfg(test)]
 mod tests;
 #[cfg(any(feature = "flex", feature = "tch"))]
